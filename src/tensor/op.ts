@@ -1,0 +1,60 @@
+/** What a tape can record: launches, and ops made of them. */
+import type { ElementType, Tensor } from "./tensor.ts";
+
+/** What a kernel launch needs, by the names in its `.wgsl` file. */
+export interface Launch {
+  readonly shader: string;
+  readonly entry: string;
+  readonly buffers: Readonly<Record<string, Tensor>>;
+  readonly params: Readonly<Record<string, number>>;
+  /** Workgroups, at most 65,535 in each direction. */
+  readonly groups: readonly [number, number?, number?];
+  /** `override` constants of the file. */
+  readonly overrides?: Readonly<Record<string, number>>;
+  /** `// knob` constants of the file. */
+  readonly knobs?: Readonly<Record<string, number>>;
+}
+
+/** Where an op puts its work: the tape records it, a test runs it at once. */
+export interface Recorder {
+  /** The adapter computes on the CPU, where kernels without barriers are the faster ones. */
+  readonly software: boolean;
+  /** A tensor that the op writes in full. */
+  out(shape: readonly number[], type?: ElementType): Tensor;
+  run(launch: Launch): void;
+}
+
+export type Named<I extends string, O extends string = never> = { readonly [K in I]: Tensor } & { readonly [K in O]?: Tensor };
+export type Grads<I extends string> = { readonly [K in I]?: Tensor };
+
+/**
+ * `I` names the inputs, `O` the optional ones, `C` is the plain configuration.
+ */
+export interface OpDef<I extends string, O extends string, C> {
+  readonly name: string;
+  forward(r: Recorder, x: Named<I, O>, cfg: C): { y: Tensor; saved?: Readonly<Record<string, Tensor>> };
+  /**
+   * Computes the gradients in `need` and no others: a frozen weight costs nothing. An input named in `absorbs` comes with
+   * the gradient it already has in `prior` (when it has one); the op returns their sum, which saves a pass over memory.
+   */
+  backward?(
+    r: Recorder,
+    x: Named<I, O>,
+    saved: Readonly<Record<string, Tensor>>,
+    dy: Tensor,
+    need: { readonly [K in I | O]?: boolean },
+    cfg: C,
+    prior: Grads<I | O>,
+  ): Grads<I | O>;
+  readonly absorbs?: readonly (I | O)[];
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: the erased form of an op, for code that treats all ops alike
+export type AnyOp = OpDef<string, any, any>;
+
+/** Workgroups to cover `n` invocations, spread over two directions where one is not enough. See `flat_index` in shaders/lib. */
+export function flatGroups(n: number, workgroupSize = 256): [number, number] {
+  const groups = Math.max(1, Math.ceil(n / workgroupSize));
+  const rows = Math.ceil(groups / 65535);
+  return [Math.ceil(groups / rows), rows];
+}

@@ -1,0 +1,102 @@
+/** A run: one plain JSON config and the events it produces. The config is the URL hash, the report's header and the worker's start command. */
+import type { Fault } from "../gpu/device.ts";
+
+export interface LaneConfig {
+  /** Stem of a file in src/adapters: "lora", "randlora". */
+  readonly method: string;
+  /** Values of that adapter's `fields`, by field name; absent ones take the field's default. */
+  readonly settings: Readonly<Record<string, number>>;
+  /** Peak learning rate of this lane. */
+  readonly lr: number;
+}
+
+export interface RunConfig {
+  readonly version: 1;
+  /** Folder under public/models. */
+  readonly model: string;
+  readonly seed: number;
+  /** Share of each class held out for validation, 0 … 0.9. */
+  readonly validation: number;
+  readonly head:
+    | { readonly kind: "text"; /** holds "{class}" */ readonly template: string }
+    | { readonly kind: "linear" };
+  /** Which of "q", "k", "v", "out", "fc1", "fc2" are adapted, in every block of the vision tower. */
+  readonly targets: readonly string[];
+  readonly lanes: readonly LaneConfig[];
+  readonly steps: number;
+  readonly batch: number;
+  /** Share of the steps in which the learning rate rises linearly; a cosine to zero follows. */
+  readonly warmup: number;
+  readonly weightDecay: number;
+  /** Largest global norm of the gradient; 0 switches clipping off. */
+  readonly clip: number;
+  readonly labelSmoothing: number;
+}
+
+export interface Memory {
+  /** Bytes on the GPU. */
+  readonly weights: number;
+  readonly activations: number;
+  /** Per lane: trainables, their gradients and AdamW's two moments. */
+  readonly lanes: readonly { readonly trainable: number; readonly optimizer: number; readonly frozen: number }[];
+}
+
+/** The update of one adapted layer: singular values of ΔW and what follows from them. */
+export interface LayerRank {
+  /** "vision_model.encoder.layers.0.self_attn.q_proj" */
+  readonly path: string;
+  readonly block: number;
+  /** "q" … "fc2" */
+  readonly target: string;
+  /** Descending. */
+  readonly singularValues: Float32Array;
+  /** exp(entropy of σ / Σσ). NaN while ΔW is zero. */
+  readonly effectiveRank: number;
+  /** ‖ΔW‖_F² / σ₁² */
+  readonly stableRank: number;
+  /** How many σ exceed 1 % of σ₁. */
+  readonly above1Percent: number;
+}
+
+export type RunEvent =
+  | { readonly type: "status"; readonly text: string; /** 0 … 1 where known */ readonly progress?: number }
+  | {
+      readonly type: "ready";
+      readonly gpu: string;
+      readonly software: boolean;
+      readonly memory: Memory;
+      readonly lanes: readonly { readonly parameters: number; readonly way: string }[];
+      readonly trainImages: number;
+      readonly validationImages: number;
+    }
+  /** Losses of steps that have finished: `steps[i]` (1-based) has `losses[lane][i]`. */
+  | {
+      readonly type: "steps";
+      readonly steps: readonly number[];
+      readonly losses: readonly (readonly number[])[];
+      readonly accuracies: readonly (readonly number[])[];
+      readonly gradNorms: readonly (readonly number[])[];
+      /** Milliseconds of one step of each lane, over the steps since the last event. */
+      readonly msPerStep: readonly number[];
+      readonly imagesPerSecond: number;
+    }
+  /** Step 0 is before the first step: for a text head the zero-shot accuracy. */
+  | {
+      readonly type: "validation";
+      readonly step: number;
+      readonly lanes: readonly { readonly loss: number; readonly accuracy: number; readonly correct: number }[];
+      readonly images: number;
+    }
+  | { readonly type: "rank"; readonly step: number; readonly lane: number; readonly layers: readonly LayerRank[] }
+  | { readonly type: "paused"; readonly step: number }
+  | { readonly type: "resumed"; readonly step: number }
+  | { readonly type: "done"; readonly step: number; readonly stopped: boolean }
+  /** The run cannot go on. `kept` says what is not lost. */
+  | { readonly type: "failed"; readonly fault: Fault; readonly lane?: number; readonly step?: number };
+
+export interface Prediction {
+  /** Per lane, probabilities by class. */
+  readonly lanes: readonly Float32Array[];
+  /** Probabilities of the model before training. */
+  readonly before: Float32Array;
+}
