@@ -86,6 +86,8 @@ export type RunEvent =
       readonly step: number;
       readonly lanes: readonly { readonly loss: number; readonly accuracy: number; readonly correct: number }[];
       readonly images: number;
+      /** Per lane, one byte for each validation image in the order of the split: 1 where the prediction was right. */
+      readonly hits: readonly Uint8Array[];
     }
   | { readonly type: "rank"; readonly step: number; readonly lane: number; readonly layers: readonly LayerRank[] }
   | { readonly type: "paused"; readonly step: number }

@@ -1,0 +1,146 @@
+/** A Plan replays a recorded tape: pipelines, bind groups and one arena, all made once. A step allocates nothing. */
+import { checked, type Gpu } from "../gpu/device.ts";
+import { type Kernels, packAll, type Slice } from "../gpu/kernel.ts";
+import { storage } from "../gpu/memory.ts";
+import { shader } from "../gpu/shader.ts";
+import type { Launch } from "./op.ts";
+import type { Tape } from "./tape.ts";
+import { byteLength, owner, type Tensor } from "./tensor.ts";
+
+interface Dispatch {
+  readonly pipeline: GPUComputePipeline;
+  readonly bindGroup: GPUBindGroup;
+  readonly groups: readonly [number, number?, number?];
+}
+
+/** When a tensor is alive: from the launch that writes it first to the last one that touches it. */
+interface Life {
+  readonly tensor: Tensor;
+  readonly from: number;
+  to: number;
+}
+
+/**
+ * Buffers that all plans of one device share; plans run one after the other, so that what one leaves behind the next may
+ * overwrite. It is a set of slabs and not one buffer, because a dispatch may not read and write the same GPUBuffer through
+ * two bindings, however far apart their ranges lie.
+ */
+export class Arena {
+  readonly #gpu: Gpu;
+  readonly #kernels: Kernels;
+  #slabs: GPUBuffer[] = [];
+
+  constructor(gpu: Gpu, kernels: Kernels) {
+    this.#gpu = gpu;
+    this.#kernels = kernels;
+  }
+
+  /** Bytes on the GPU. */
+  get bytes(): number {
+    return this.#slabs.reduce((sum, slab) => sum + slab.size, 0);
+  }
+
+  /**
+   * Places the tensors of every tape and binds their launches. Plans made by an earlier call die with their slabs, so all
+   * that are needed together are made together. `onProgress` counts compiled launches.
+   */
+  async plan(tapes: readonly Tape[], onProgress: (done: number, all: number) => void = () => undefined): Promise<Plan[]> {
+    const layouts = tapes.map((tape) => layOut(tape.launches));
+    const slabCount = Math.max(0, ...layouts.map(({ sizes }) => sizes.length));
+    const all = tapes.reduce((sum, tape) => sum + tape.launches.length, 0);
+    let done = 0;
+    return checked(this.#gpu, "Setting up the step", async () => {
+      for (const slab of this.#slabs) slab.destroy();
+      this.#slabs = Array.from({ length: slabCount }, (_, i) => storage(this.#gpu, Math.max(...layouts.map(({ sizes }) => sizes[i] ?? 0)), `arena ${i}`));
+      const plans: Plan[] = [];
+      for (const [i, tape] of tapes.entries()) {
+        for (const [tensor, slab] of (layouts[i] as Layout).places) tensor.buffer = this.#slabs[slab];
+        plans.push(await this.#bind(tape.launches, () => onProgress(++done, all)));
+      }
+      return plans;
+    });
+  }
+
+  async #bind(launches: readonly Launch[], compiled: () => void): Promise<Plan> {
+    const params = packAll(this.#gpu, launches.map((launch) => ({ source: shader(launch.shader), params: launch.params })));
+    const pipelines = await Promise.all(launches.map((launch) => this.#kernels.pipeline(launch).then((pipeline) => (compiled(), pipeline))));
+    return new Plan(
+      launches.map((launch, i) => {
+        const pipeline = pipelines[i] as GPUComputePipeline;
+        const slices = Object.fromEntries(Object.entries(launch.buffers).map(([name, tensor]) => [name, sliceOf(tensor, `${launch.shader}.${name}`)]));
+        return { pipeline, bindGroup: this.#kernels.bind(pipeline, launch, slices, params[i]), groups: launch.groups };
+      }),
+    );
+  }
+}
+
+/** One recorded step, ready to be encoded as often as wanted. */
+export class Plan {
+  readonly #dispatches: readonly Dispatch[];
+
+  constructor(dispatches: readonly Dispatch[]) {
+    this.#dispatches = dispatches;
+  }
+
+  get length(): number {
+    return this.#dispatches.length;
+  }
+
+  encode(encoder: GPUCommandEncoder, timestamps?: GPUComputePassTimestampWrites): void {
+    const pass = encoder.beginComputePass(timestamps ? { timestampWrites: timestamps } : undefined);
+    let current: GPUComputePipeline | undefined;
+    for (const { pipeline, bindGroup, groups } of this.#dispatches) {
+      if (pipeline !== current) pass.setPipeline(pipeline);
+      current = pipeline;
+      pass.setBindGroup(0, bindGroup);
+      pass.dispatchWorkgroups(groups[0], groups[1], groups[2]);
+    }
+    pass.end();
+  }
+}
+
+function sliceOf(tensor: Tensor, what: string): Slice {
+  if (!tensor.buffer) throw new Error(`${what} is read, but nothing has written it`);
+  return { buffer: tensor.buffer, offset: tensor.offset, size: byteLength(tensor) };
+}
+
+interface Layout {
+  /** Bytes, descending. */
+  readonly sizes: readonly number[];
+  /** The slab of each tensor. */
+  readonly places: ReadonlyMap<Tensor, number>;
+}
+
+/**
+ * Greedy by size: the largest tensors first, each into the first slab in which nothing else is alive at the same time.
+ * A transformer's tensors come in few sizes, so little is lost. Throws when a launch reads what no launch wrote.
+ */
+export function layOut(launches: readonly Launch[]): Layout {
+  const lives = lifetimes(launches);
+  lives.sort((a, b) => byteLength(b.tensor) - byteLength(a.tensor) || a.from - b.from);
+  const slabs: { size: number; lives: Life[] }[] = [];
+  const places = new Map<Tensor, number>();
+  for (const life of lives) {
+    let index = slabs.findIndex((slab) => slab.lives.every((other) => other.to < life.from || life.to < other.from));
+    if (index < 0) index = slabs.push({ size: byteLength(life.tensor), lives: [] }) - 1;
+    slabs[index]?.lives.push(life);
+    places.set(life.tensor, index);
+  }
+  return { sizes: slabs.map(({ size }) => size), places };
+}
+
+function lifetimes(launches: readonly Launch[]): Life[] {
+  const lives = new Map<Tensor, Life>();
+  launches.forEach((launch, at) => {
+    const { bindings } = shader(launch.shader);
+    for (const [name, bound] of Object.entries(launch.buffers)) {
+      const tensor = owner(bound);
+      if (tensor.buffer) continue; // it has a home of its own: a weight, a batch, a trainable
+      const life = lives.get(tensor);
+      if (life) life.to = at;
+      else if (bindings.get(name)?.access === "read") throw new Error(`${launch.shader}.${launch.entry} reads "${name}", which no launch has written`);
+      else lives.set(tensor, { tensor, from: at, to: at });
+    }
+  });
+  return [...lives.values()];
+}
