@@ -1,0 +1,49 @@
+import { defineOracle } from "./op.ts";
+import { randlora } from "./randlora.ts";
+
+/** Bases may be larger than the layer needs: `spare` rows and columns of each are not its own. */
+const on = (out: number, inner: number, rank: number, spare = 0) => {
+  const [large, small] = [Math.max(out, inner), Math.min(out, inner)];
+  const bases = Math.ceil(small / rank);
+  return {
+    w: [out, inner],
+    basisB: [large + spare, rank * (bases + spare)],
+    basisA: [rank, small + spare],
+    lambda: [rank, bases],
+    gamma: [bases, small],
+  };
+};
+
+export default defineOracle({
+  op: randlora,
+  // The paper's Σ_b B_b Λ_b A Γ_b, term by term, with PEFT's pairing of columns (column c of B meets rank c div n, basis c mod n).
+  reference({ w, basisB, basisA, lambda, gamma }, shapes, { gain }) {
+    const [out, inner] = shapes.w as [number, number];
+    const [rank, bases] = shapes.lambda as [number, number];
+    const [strideA, strideB] = [shapes.basisA[1] as number, shapes.basisB[1] as number];
+    const small = Math.min(out, inner);
+    const y = w.slice();
+    for (let o = 0; o < out; o++) {
+      for (let i = 0; i < inner; i++) {
+        const [m, j] = inner <= out ? [o, i] : [i, o];
+        for (let k = 0; k < rank; k++) {
+          for (let b = 0; b < bases; b++) {
+            const c = k * bases + b;
+            y[o * inner + i]! += gain * basisB[m * strideB + c]! * lambda[c]! * basisA[k * strideA + j]! * gamma[b * small + j]!;
+          }
+        }
+      }
+    }
+    return y;
+  },
+  differentiable: ["lambda", "gamma"],
+  cases: [
+    { name: "smallest", shapes: on(1, 1, 1), cfg: { gain: 1 } },
+    { name: "odd, wide, rank does not divide", shapes: on(13, 29, 5, 2), cfg: { gain: 0.25 } },
+    { name: "odd, tall, from larger bases", shapes: on(37, 11, 3, 3), cfg: { gain: 0.25 } },
+    { name: "square, several tiles", shapes: on(40, 40, 2), cfg: { gain: 0.1 } },
+    { name: "rank beyond a tile", shapes: on(36, 70, 70), cfg: { gain: 0.1 } },
+    // ΔW is a thousandth of w: the update must survive its addition to a large weight to float32's rounding.
+    { name: "small update of a large weight", shapes: on(16, 12, 4), cfg: { gain: 0.01 }, offset: { w: 1000 } },
+  ],
+});

@@ -1,0 +1,129 @@
+/** The settings in the URL's hash: compact, only what differs from the defaults, and nothing in it is trusted. */
+import type { Field } from "../adapters/adapter.ts";
+import type { LaneConfig, RunConfig } from "../train/run.ts";
+import { clampTo, DEFAULTS, MAX_LANES, MAX_TEMPLATE, NUMBERS, type NumberName, RATE, TARGETS } from "./config.ts";
+import { completeSettings, findMethod } from "./methods.ts";
+
+export interface Address {
+  readonly config: RunConfig;
+  /** Whether the methods' parameter counts are kept equal. */
+  readonly match: boolean;
+  /** The sample set to open, by its id. */
+  readonly sample: string | null;
+}
+
+export interface ReadAddress extends Address {
+  /** What was dropped or moved into range, for people. */
+  readonly notices: readonly string[];
+}
+
+const MAX_LENGTH = 4096;
+const numbers = Object.entries(NUMBERS) as [NumberName, Field][];
+
+export function writeAddress({ config, match, sample }: Address): string {
+  const hash = new URLSearchParams();
+  if (sample) hash.set("data", sample);
+  const lanes = config.lanes.map(writeLane).join("*");
+  if (lanes !== DEFAULTS.lanes.map(writeLane).join("*")) hash.set("lanes", lanes);
+  if (!match) hash.set("match", "0");
+  for (const [name] of numbers) if (config[name] !== DEFAULTS[name]) hash.set(name, String(config[name]));
+  if (config.model !== DEFAULTS.model) hash.set("model", config.model);
+  if (config.targets.join() !== DEFAULTS.targets.join()) hash.set("targets", config.targets.join("."));
+  if (config.head.kind === "linear") hash.set("head", "linear");
+  else if (DEFAULTS.head.kind === "text" && config.head.template !== DEFAULTS.head.template) hash.set("prompt", config.head.template);
+  return hash.toString();
+}
+
+/** "lora_r-16_lr-0.001": settings at their method's default are left out. */
+function writeLane({ method, settings, lr }: LaneConfig): string {
+  const known = findMethod(method);
+  const parts = Object.entries(completeSettings(method, settings))
+    .filter(([name, value]) => value !== known?.fields[name]?.default)
+    .map(([name, value]) => `${name}-${value}`);
+  if (lr !== known?.defaultLr) parts.push(`lr-${lr}`);
+  return [method, ...parts].join("_");
+}
+
+export function readAddress(hash: string): ReadAddress {
+  const notices: string[] = [];
+  if (hash.length > MAX_LENGTH) {
+    return { config: DEFAULTS, match: true, sample: null, notices: ["The link's settings were too long and were left out."] };
+  }
+  const given = new Map(new URLSearchParams(hash.replace(/^#/, "")));
+  const take = (key: string) => {
+    const value = given.get(key);
+    given.delete(key);
+    return value;
+  };
+
+  const config: { -readonly [K in keyof RunConfig]: RunConfig[K] } = { ...DEFAULTS };
+  for (const [name, field] of numbers) {
+    const text = take(name);
+    if (text !== undefined) config[name] = readNumber(field.label, field, text, DEFAULTS[name], notices);
+  }
+  const model = take("model");
+  if (model !== undefined) {
+    if (/^[a-z0-9][a-z0-9-]{0,63}$/.test(model)) config.model = model;
+    else notices.push("The link names a model that cannot exist; the usual one is used.");
+  }
+  const targets = take("targets");
+  if (targets !== undefined) {
+    const asked = new Set(targets.split("."));
+    const known = TARGETS.filter((target) => asked.has(target));
+    if (known.length > 0) config.targets = known;
+    if (known.length === 0 || known.length < asked.size) notices.push("Layers that this model does not have were left out.");
+  }
+  config.head = readHead(take("head"), take("prompt"), notices);
+  const lanes = take("lanes");
+  if (lanes !== undefined) config.lanes = readLanes(lanes, notices);
+  const match = take("match") !== "0";
+  const data = take("data");
+  const sample = data !== undefined && /^[a-z0-9-]{1,40}$/.test(data) ? data : null;
+  if (given.size > 0) notices.push("The link holds settings that this page does not know; they were left out.");
+  return { config, match, sample, notices };
+}
+
+function readNumber(label: string, field: Field, text: string, fallback: number, notices: string[]): number {
+  const value = text.trim() === "" ? undefined : clampTo(field, Number(text));
+  if (value === undefined) {
+    notices.push(`${label} in the link is not a number; ${fallback} is used.`);
+    return fallback;
+  }
+  if (value !== Number(text)) notices.push(`${label} in the link is out of range; ${value} is used.`);
+  return value;
+}
+
+function readHead(head: string | undefined, prompt: string | undefined, notices: string[]): RunConfig["head"] {
+  if (head === "linear") return { kind: "linear" };
+  if (prompt === undefined) return DEFAULTS.head;
+  const template = prompt.replace(/\p{Cc}/gu, "").slice(0, MAX_TEMPLATE);
+  if (template.includes("{class}")) return { kind: "text", template };
+  notices.push("The prompt in the link has no {class}; the usual one is used.");
+  return DEFAULTS.head;
+}
+
+function readLanes(text: string, notices: string[]): readonly LaneConfig[] {
+  const given = text.split("*");
+  const lanes = given.slice(0, MAX_LANES).flatMap((lane) => readLane(lane, notices));
+  if (given.length > MAX_LANES) notices.push(`The link has ${given.length} methods; the first ${MAX_LANES} are used.`);
+  return lanes.length > 0 ? lanes : DEFAULTS.lanes;
+}
+
+function readLane(text: string, notices: string[]): LaneConfig[] {
+  const [id = "", ...parts] = text.split("_");
+  const method = findMethod(id);
+  if (!method) {
+    notices.push("The link names a method that this page does not have; it was left out.");
+    return [];
+  }
+  const settings: Record<string, number> = { ...completeSettings(id, {}) };
+  let lr = method.defaultLr;
+  for (const part of parts) {
+    const [, name = "", value = ""] = /^([^-]*)-(.*)$/.exec(part) ?? [];
+    const field = Object.hasOwn(method.fields, name) ? method.fields[name] : undefined;
+    if (name === "lr") lr = readNumber(`${method.title}'s learning rate`, RATE, value, method.defaultLr, notices);
+    else if (field) settings[name] = readNumber(`${method.title}'s ${field.label}`, field, value, field.default, notices);
+    else notices.push(`${method.title} has no such setting as the link gives it; it was left out.`);
+  }
+  return [{ method: id, settings, lr }];
+}

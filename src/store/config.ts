@@ -1,0 +1,118 @@
+/** The settings of a run: their ranges, their defaults and what keeps them sane. */
+import type { Field } from "../adapters/adapter.ts";
+import type { LaneConfig, RunConfig } from "../train/run.ts";
+import { completeSettings, countParameters, findMethod, matchSettings } from "./methods.ts";
+
+export type NumberName = "steps" | "batch" | "seed" | "validation" | "warmup" | "weightDecay" | "clip" | "labelSmoothing";
+
+export const NUMBERS: Readonly<Record<NumberName, Field>> = {
+  steps: { label: "Steps", help: "How many batches each method learns from.", default: 300, min: 1, max: 50_000, step: 1 },
+  batch: { label: "Batch", help: "Images per step. Smaller needs less memory and is noisier.", default: 64, min: 1, max: 512, step: 1 },
+  seed: { label: "Seed", help: "Same seed, same split, same batches, same start.", default: 0, min: 0, max: 4_294_967_295, step: 1 },
+  validation: {
+    label: "Held out",
+    help: "Share of every class that is never trained on and measures accuracy.",
+    default: 0.2,
+    min: 0,
+    max: 0.9,
+    step: 0.05,
+  },
+  warmup: {
+    label: "Warm-up",
+    help: "Share of the steps in which the learning rate rises; a cosine to zero follows.",
+    default: 0.1,
+    min: 0,
+    max: 1,
+    step: 0.01,
+  },
+  weightDecay: { label: "Weight decay", help: "AdamW's pull of every trained number towards zero.", default: 0, min: 0, max: 1, step: 0.001 },
+  clip: { label: "Clip gradients", help: "Largest global norm of the gradient; 0 switches clipping off.", default: 0, min: 0, max: 100, step: 0.1 },
+  labelSmoothing: {
+    label: "Label smoothing",
+    help: "Share of the target spread over all classes.",
+    default: 0,
+    min: 0,
+    max: 0.5,
+    step: 0.01,
+  },
+};
+
+export const RATE: Field = {
+  label: "Learning rate",
+  help: "At its peak. Three times too much makes most methods collapse.",
+  default: 1e-3,
+  min: 1e-6,
+  max: 1,
+  step: 1e-6,
+};
+
+export const TARGETS = ["q", "k", "v", "out", "fc1", "fc2"] as const;
+export const MAX_LANES = 4;
+export const MAX_TEMPLATE = 200;
+/** What a text head starts with for images of no known kind. */
+export const PHOTO_TEMPLATE = "a photo of a {class}.";
+
+/** LoRA r = 32 and RandLoRA r = 2 train nearly the same number of parameters: 884,736 and 893,952. */
+export const DEFAULTS: RunConfig = {
+  version: 1,
+  model: "clip-tiny",
+  seed: 0,
+  validation: 0.2,
+  head: { kind: "text", template: "a satellite photo of {class}." },
+  targets: TARGETS,
+  lanes: [
+    { method: "lora", settings: { r: 32, alpha: 64 }, lr: 3e-3 },
+    { method: "randlora", settings: { r: 2, alpha: 20 }, lr: 1e-3 },
+  ],
+  steps: 300,
+  batch: 64,
+  warmup: 0.1,
+  weightDecay: 0,
+  clip: 0,
+  labelSmoothing: 0,
+};
+
+/** `value` within the field's range, whole where the field counts; undefined when it is no number. */
+export function clampTo(field: Field, value: number): number | undefined {
+  if (!Number.isFinite(value)) return undefined;
+  const whole = Number.isInteger(field.step) && Number.isInteger(field.min);
+  return Math.min(field.max, Math.max(field.min, whole ? Math.round(value) : value));
+}
+
+export function clampLane(lane: LaneConfig): LaneConfig {
+  const fields = Object.entries(findMethod(lane.method)?.fields ?? {});
+  const settings = completeSettings(lane.method, lane.settings);
+  return {
+    method: lane.method,
+    settings: Object.fromEntries(
+      fields.map(([name, field]) => [name, clampTo(field, settings[name] ?? field.default) ?? field.default]),
+    ),
+    lr: clampTo(RATE, lane.lr) ?? RATE.default,
+  };
+}
+
+export function laneParameters(config: RunConfig, lane: LaneConfig): number {
+  return countParameters(config.model, config.targets, lane.method, lane.settings);
+}
+
+/** Gives every lane of another method than the first lane's about as many parameters as the first lane has. */
+export function matchLanes(config: RunConfig): RunConfig {
+  const [first, ...others] = config.lanes;
+  if (!first) return config;
+  const budget = laneParameters(config, first);
+  const matched = others.map((lane) =>
+    lane.method === first.method
+      ? lane
+      : { ...lane, settings: matchSettings(config.model, config.targets, lane.method, lane.settings, budget) },
+  );
+  return { ...config, lanes: [first, ...matched] };
+}
+
+/** Epochs are a way to say steps once the number of training images is known. */
+export function stepsOf(epochs: number, images: number, batch: number): number {
+  return Math.max(1, Math.round((epochs * images) / batch));
+}
+
+export function epochsOf(steps: number, images: number, batch: number): number {
+  return (steps * batch) / Math.max(1, images);
+}

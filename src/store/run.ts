@@ -1,0 +1,165 @@
+/** The state of a run: one pure reducer over its events. */
+import type { Fault } from "../gpu/device.ts";
+import type { LayerRank, Memory, RunConfig, RunEvent } from "../train/run.ts";
+
+export type Phase = "idle" | "starting" | "training" | "paused" | "done" | "failed";
+
+export interface Validation {
+  readonly step: number;
+  readonly images: number;
+  readonly lanes: readonly { readonly loss: number; readonly accuracy: number; readonly correct: number }[];
+}
+
+export interface LaneRun {
+  readonly parameters: number;
+  /** How the engine runs it: on the activations or on the weight. */
+  readonly way: string;
+  readonly msPerStep: number | null;
+  readonly loss: number | null;
+  /** The update after `step`, newest. */
+  readonly rank: { readonly step: number; readonly layers: readonly LayerRank[] } | null;
+}
+
+export interface RunState {
+  readonly phase: Phase;
+  /** What this run was started with; the settings on the page may have moved on. */
+  readonly config: RunConfig | null;
+  readonly classes: readonly string[];
+  readonly status: { readonly text: string; readonly progress: number | null } | null;
+  readonly gpu: string;
+  readonly software: boolean;
+  readonly memory: Memory | null;
+  readonly trainImages: number;
+  readonly validationImages: number;
+  readonly step: number;
+  readonly imagesPerSecond: number | null;
+  readonly lanes: readonly LaneRun[];
+  readonly validations: readonly Validation[];
+  /** Of the newest validation, per lane: one byte for each image, 1 where it was right. */
+  readonly hits: readonly Uint8Array[];
+  /** Ended by the person, before its last step. */
+  readonly stopped: boolean;
+  readonly fault: (Fault & { readonly lane: number | null; readonly step: number | null }) | null;
+}
+
+export type RunAction =
+  | { readonly type: "start"; readonly config: RunConfig; readonly classes: readonly string[] }
+  | { readonly type: "reset" }
+  | RunEvent;
+
+export const IDLE: RunState = {
+  phase: "idle",
+  config: null,
+  classes: [],
+  status: null,
+  gpu: "",
+  software: false,
+  memory: null,
+  trainImages: 0,
+  validationImages: 0,
+  step: 0,
+  imagesPerSecond: null,
+  lanes: [],
+  validations: [],
+  hits: [],
+  stopped: false,
+  fault: null,
+};
+
+export function reduce(state: RunState, action: RunAction): RunState {
+  if (action.type === "start") return start(action.config, action.classes);
+  if (action.type === "reset") return IDLE;
+  // What a run that was reset or replaced still had under way must not touch the next one.
+  if (!accepts(state, action)) return state;
+  switch (action.type) {
+    case "status":
+      return { ...state, status: { text: action.text, progress: action.progress ?? null } };
+    case "ready":
+      return {
+        ...state,
+        phase: "training",
+        gpu: action.gpu,
+        software: action.software,
+        memory: action.memory,
+        trainImages: action.trainImages,
+        validationImages: action.validationImages,
+        lanes: action.lanes.map((lane) => ({ ...lane, msPerStep: null, loss: null, rank: null })),
+      };
+    case "steps":
+      return {
+        ...state,
+        status: null,
+        step: action.steps.at(-1) ?? state.step,
+        imagesPerSecond: action.imagesPerSecond,
+        lanes: state.lanes.map((lane, index) => ({
+          ...lane,
+          loss: action.losses[index]?.at(-1) ?? lane.loss,
+          msPerStep: action.msPerStep[index] ?? lane.msPerStep,
+        })),
+      };
+    case "validation": {
+      const { step, images, lanes, hits } = action;
+      const earlier = state.validations.filter((validation) => validation.step < step);
+      return { ...state, status: null, validations: [...earlier, { step, images, lanes }], hits };
+    }
+    case "rank":
+      return {
+        ...state,
+        lanes: state.lanes.map((lane, index) =>
+          index === action.lane ? { ...lane, rank: { step: action.step, layers: action.layers } } : lane,
+        ),
+      };
+    case "paused":
+      return { ...state, phase: "paused", status: null, step: action.step };
+    case "resumed":
+      return { ...state, phase: "training", status: null, step: action.step };
+    case "done":
+      return { ...state, phase: "done", status: null, step: action.step, stopped: action.stopped };
+    case "failed":
+      return {
+        ...state,
+        phase: "failed",
+        status: null,
+        fault: { ...action.fault, lane: action.lane ?? null, step: action.step ?? null },
+      };
+  }
+}
+
+function start(config: RunConfig, classes: readonly string[]): RunState {
+  return { ...IDLE, phase: "starting", config, classes, status: { text: "Opening the graphics device", progress: null } };
+}
+
+function accepts({ phase }: RunState, { type }: RunEvent): boolean {
+  if (phase === "idle" || phase === "failed") return false;
+  if (phase === "starting") return type === "status" || type === "ready" || type === "failed";
+  // The last validation and the last spectra may come after the run's end.
+  if (phase === "done") return type === "validation" || type === "rank" || type === "failed";
+  return type !== "ready";
+}
+
+/** The validation before the first step: for a text head, what the model knows without training. */
+export function zeroShot({ validations }: RunState): Validation | undefined {
+  return validations.find(({ step }) => step === 0);
+}
+
+/** Seconds until the last step; null while no step has been timed. */
+export function secondsLeft({ config, step, lanes }: RunState): number | null {
+  const perStep = lanes.reduce<number | null>(
+    (sum, { msPerStep }) => (sum === null || msPerStep === null ? null : sum + msPerStep),
+    0,
+  );
+  if (!config || perStep === null || lanes.length === 0) return null;
+  return (Math.max(0, config.steps - step) * perStep) / 1000;
+}
+
+/** Mean over the adapted layers of the newest update; null while it is zero everywhere. */
+export function meanRank(lane: LaneRun | undefined): { effective: number; stable: number; above: number } | null {
+  const layers = lane?.rank?.layers.filter(({ effectiveRank }) => Number.isFinite(effectiveRank)) ?? [];
+  if (layers.length === 0) return null;
+  const mean = (pick: (layer: LayerRank) => number) => layers.reduce((sum, layer) => sum + pick(layer), 0) / layers.length;
+  return {
+    effective: mean((layer) => layer.effectiveRank),
+    stable: mean((layer) => layer.stableRank),
+    above: mean((layer) => layer.above1Percent),
+  };
+}
