@@ -1,6 +1,7 @@
 /** One suite for every op: drop a `.wgsl`, a `.ts` and a `.ref.ts` in, and it is tested. */
 import { describe, expect, test } from "vitest";
-import type { AnyOp, Case, Grads, Named, Oracle } from "../src/ops/op.ts";
+import type { Case, Grads, Named, Oracle } from "../src/ops/op.ts";
+import type { AnyOp } from "../src/tensor/op.ts";
 import { numel, owner, reshape, type Tensor } from "../src/tensor/tensor.ts";
 import { close, given, Immediate, noise, read } from "./launch.ts";
 

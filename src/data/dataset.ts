@@ -12,17 +12,36 @@ export interface Dataset {
   readonly labels: Uint32Array;
   /** (n) where each image came from, for people: "forest/img_3.jpg". */
   readonly sources: readonly string[];
+  /** (n) SHA-256 of each file in hex, by which a later import knows duplicates. Absent in a dataset made by code. */
+  readonly digests?: readonly string[];
 }
+
+/** What a note is about, so that a report of thousands can be grouped. */
+export type NoteKind =
+  | "system file"
+  | "archive"
+  | "not an image"
+  | "damaged"
+  | "tiny"
+  | "huge"
+  | "duplicate"
+  | "same picture in two classes"
+  | "no class"
+  | "encrypted"
+  | "unsafe path"
+  | "unreadable";
 
 /** One line of the import report. */
 export interface Note {
   readonly source: string;
+  readonly kind: NoteKind;
   readonly reason: string;
   /** "left out": the file is not in the dataset. "taken": it is, with a remark. */
   readonly outcome: "left out" | "taken";
 }
 
 export interface ImportReport {
+  /** Files looked at; a system folder ("__MACOSX/") counts as one. Equals taken + notes "left out". */
   readonly found: number;
   readonly taken: number;
   readonly notes: readonly Note[];

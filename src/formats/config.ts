@@ -62,11 +62,12 @@ const NEUTRAL_LORA: Readonly<Record<string, readonly unknown[]>> = {
  * Throws FormatError "config" for a field of the wrong kind, UnsupportedError for a method or an option that is not built here.
  */
 export function readConfig(json: JsonObject): PeftConfig {
-  const method = json["peft_type"];
+  const method = json.peft_type;
   if (typeof method !== "string") throw wrong("peft_type", "a string", method);
-  if (method !== "LORA" && method !== "RANDLORA") throw new UnsupportedError(`peft_type "${method}"`, "only LORA and RANDLORA folders can be opened.");
+  if (method !== "LORA" && method !== "RANDLORA")
+    throw new UnsupportedError(`peft_type "${method}"`, "only LORA and RANDLORA folders can be opened.");
   refuse(json, NEUTRAL);
-  const shared = { targetModules: targets(json["target_modules"]), baseModel: optionalString(json, "base_model_name_or_path") };
+  const shared = { targetModules: targets(json.target_modules), baseModel: optionalString(json, "base_model_name_or_path") };
   if (method === "LORA") {
     refuse(json, NEUTRAL_LORA);
     for (const name of ["rank_pattern", "alpha_pattern"]) {
@@ -74,10 +75,17 @@ export function readConfig(json: JsonObject): PeftConfig {
       if (!isObject(pattern)) throw wrong(name, "an object", pattern);
       if (Object.keys(pattern).length > 0) throw new UnsupportedError(name, "every module must have the same rank and alpha.");
     }
-    return { method, ...shared, r: rank(json, 8), alpha: positive(json, "lora_alpha", 8), useRslora: flag(json, "use_rslora", false), useDora: flag(json, "use_dora", false) };
+    return {
+      method,
+      ...shared,
+      r: rank(json, 8),
+      alpha: positive(json, "lora_alpha", 8),
+      useRslora: flag(json, "use_rslora", false),
+      useDora: flag(json, "use_dora", false),
+    };
   }
-  if (json["use_dora"] === true) throw new UnsupportedError("use_dora with RANDLORA", "PEFT has no such method.");
-  const key = json["projection_prng_key"] ?? 0;
+  if (json.use_dora === true) throw new UnsupportedError("use_dora with RANDLORA", "PEFT has no such method.");
+  const key = json.projection_prng_key ?? 0;
   if (!isCount(key)) throw wrong("projection_prng_key", "a whole number", key);
   return {
     method,
@@ -93,7 +101,7 @@ export function readConfig(json: JsonObject): PeftConfig {
 
 /** Names of the modules that are saved whole (`modules_to_save`). Throws FormatError "config". */
 export function readSavedModules(json: JsonObject): readonly string[] {
-  const names = json["modules_to_save"] ?? [];
+  const names = json.modules_to_save ?? [];
   if (!isStrings(names)) throw wrong("modules_to_save", "a list of strings", names);
   return names;
 }
@@ -142,14 +150,19 @@ export function writeConfig(config: PeftConfig, saved: readonly string[]): JsonO
   };
 }
 
-const wrong = (field: string, expected: string, value: unknown): FormatError => new FormatError("config", `adapter_config.json: ${field} must be ${expected}, it is ${JSON.stringify(value)}.`);
+const wrong = (field: string, expected: string, value: unknown): FormatError =>
+  new FormatError("config", `adapter_config.json: ${field} must be ${expected}, it is ${JSON.stringify(value)}.`);
 
 const isStrings = (value: unknown): value is readonly string[] => Array.isArray(value) && value.every((item) => typeof item === "string");
 
 function refuse(json: JsonObject, neutral: Readonly<Record<string, readonly unknown[]>>): void {
   for (const [field, values] of Object.entries(neutral)) {
     const value = json[field];
-    if (value !== undefined && !values.includes(value)) throw new UnsupportedError(`${field} = ${JSON.stringify(value)}`, `only ${values.map((v) => JSON.stringify(v)).join(" or ")} can be opened.`);
+    if (value !== undefined && !values.includes(value))
+      throw new UnsupportedError(
+        `${field} = ${JSON.stringify(value)}`,
+        `only ${values.map((v) => JSON.stringify(v)).join(" or ")} can be opened.`,
+      );
   }
 }
 
@@ -159,7 +172,7 @@ function targets(value: unknown): TargetModules {
 }
 
 function rank(json: JsonObject, fallback: number): number {
-  const value = json["r"] ?? fallback;
+  const value = json.r ?? fallback;
   if (!isCount(value) || value === 0) throw wrong("r", "a whole number above 0", value);
   return value;
 }

@@ -1,5 +1,5 @@
 /** A PEFT adapter folder: adapter_config.json and adapter_model.safetensors, in both directions. */
-import { type LoraConfig, type PeftConfig, type RandloraConfig, readConfig, readSavedModules, writeConfig } from "./config.ts";
+import { type LoraConfig, type RandloraConfig, readConfig, readSavedModules, writeConfig } from "./config.ts";
 import { FormatError } from "./error.ts";
 import { readObject } from "./json.ts";
 import { type Entry, type FloatTensor, readSafetensors, toFloat32, writeSafetensors } from "./safetensors.ts";
@@ -39,7 +39,7 @@ export interface LoraFolder {
 export interface RandloraFolder {
   readonly config: RandloraConfig;
   readonly modules: ReadonlyMap<string, RandloraModule>;
-  /** Undefined exactly when `config.saveProjection` is false: they must be drawn from `config.projectionPrngKey`. */
+  /** Undefined only when `config.saveProjection` is false: then they must be drawn from `config.projectionPrngKey`. */
   readonly bases: RandloraBases | undefined;
   readonly saved: ReadonlyMap<string, FloatTensor>;
 }
@@ -66,9 +66,15 @@ export function readPeft(files: ReadonlyMap<string, Uint8Array>): PeftFolder {
   const parts = config.method === "LORA" ? LORA_PARTS : RANDLORA_PARTS;
   const { modules, rest } = group(tensors, parts);
   const saved = readSaved(rest, readSavedModules(json));
-  if (config.method === "LORA") return { config, modules: new Map(Array.from(modules, ([path, found]) => [path, loraModule(path, found, config)])), saved };
+  if (config.method === "LORA")
+    return { config, modules: new Map(Array.from(modules, ([path, found]) => [path, loraModule(path, found, config)])), saved };
   const bases = readBases(tensors, modules, config);
-  return { config, modules: new Map(Array.from(modules, ([path, found]) => [path, randloraModule(path, found, config, bases)])), bases, saved };
+  return {
+    config,
+    modules: new Map(Array.from(modules, ([path, found]) => [path, randloraModule(path, found, config, bases)])),
+    bases,
+    saved,
+  };
 }
 
 function file(files: ReadonlyMap<string, Uint8Array>, name: string): Uint8Array {
@@ -78,18 +84,21 @@ function file(files: ReadonlyMap<string, Uint8Array>, name: string): Uint8Array 
 }
 
 /** Entries of each module by part; `rest` holds what is no part of an adapter, by its name in the bare model. */
-function group(tensors: ReadonlyMap<string, Entry>, parts: Readonly<Record<string, string>>): { modules: Map<string, Map<string, Entry>>; rest: Map<string, Entry> } {
+function group(
+  tensors: ReadonlyMap<string, Entry>,
+  parts: Readonly<Record<string, string>>,
+): { modules: Map<string, Map<string, Entry>>; rest: Map<string, Entry> } {
   const modules = new Map<string, Map<string, Entry>>();
   const rest = new Map<string, Entry>();
   for (const [key, entry] of tensors) {
     if (key === `${ROOT}randlora_A` || key === `${ROOT}randlora_B`) continue;
     if (!key.startsWith(PREFIX)) throw new FormatError("key", `The adapter's tensor "${key}" does not begin with ${PREFIX}`);
     const name = key.slice(PREFIX.length);
-    const part = Object.keys(parts).find((candidate) => name.endsWith(parts[candidate]!));
-    if (part === undefined) {
+    const [part, suffix] = Object.entries(parts).find(([, end]) => name.endsWith(end)) ?? [];
+    if (part === undefined || suffix === undefined) {
       rest.set(name, entry);
     } else {
-      const path = name.slice(0, -parts[part]!.length);
+      const path = name.slice(0, -suffix.length);
       modules.set(path, (modules.get(path) ?? new Map<string, Entry>()).set(part, entry));
     }
   }
@@ -101,7 +110,10 @@ function group(tensors: ReadonlyMap<string, Entry>, parts: Readonly<Record<strin
 function take(entry: Entry | undefined, name: string, shape: readonly (number | undefined)[]): FloatTensor {
   if (!entry) throw new FormatError("missing", `The adapter has no tensor "${name}".`);
   if (entry.shape.length !== shape.length || shape.some((n, axis) => n !== undefined && n !== entry.shape[axis])) {
-    throw new FormatError("shape", `The adapter's tensor "${name}" has the shape [${entry.shape}]; its config asks for [${shape.map((n) => n ?? "any")}].`);
+    throw new FormatError(
+      "shape",
+      `The adapter's tensor "${name}" has the shape [${entry.shape}]; its config asks for [${shape.map((n) => n ?? "any")}].`,
+    );
   }
   return { shape: entry.shape, data: toFloat32(entry) };
 }
@@ -110,44 +122,70 @@ function loraModule(path: string, found: ReadonlyMap<string, Entry>, { r, useDor
   const A = take(found.get("A"), path + LORA_PARTS.A, [r, undefined]);
   const B = take(found.get("B"), path + LORA_PARTS.B, [undefined, r]);
   if (useDora) return { A, B, magnitude: take(found.get("magnitude"), path + LORA_PARTS.magnitude, [B.shape[0]]) };
-  if (found.has("magnitude")) throw new FormatError("config", `The adapter has "${path}${LORA_PARTS.magnitude}", but its config says that it is not DoRA.`);
+  if (found.has("magnitude"))
+    throw new FormatError("config", `The adapter has "${path}${LORA_PARTS.magnitude}", but its config says that it is not DoRA.`);
   return { A, B };
 }
 
-function randloraModule(path: string, found: ReadonlyMap<string, Entry>, { r }: RandloraConfig, bases: RandloraBases | undefined): RandloraModule {
+function randloraModule(
+  path: string,
+  found: ReadonlyMap<string, Entry>,
+  { r }: RandloraConfig,
+  bases: RandloraBases | undefined,
+): RandloraModule {
   const gamma = take(found.get("gamma"), path + RANDLORA_PARTS.gamma, [undefined, undefined]);
   const [n = 0, least = 0] = gamma.shape;
-  if (n !== Math.ceil(least / r)) throw new FormatError("shape", `The adapter's tensor "${path}${RANDLORA_PARTS.gamma}" has the shape [${gamma.shape}]; with r = ${r} the first size must be ${Math.ceil(least / r)}.`);
-  if (bases && least > bases.A.shape[2]!) throw new FormatError("shape", `Module "${path}" needs bases of width ${least}; the adapter's have ${bases.A.shape[2]}.`);
+  if (n !== Math.ceil(least / r))
+    throw new FormatError(
+      "shape",
+      `The adapter's tensor "${path}${RANDLORA_PARTS.gamma}" has the shape [${gamma.shape}]; with r = ${r} the first size must be ${Math.ceil(least / r)}.`,
+    );
+  const [, , width = 0] = bases?.A.shape ?? [];
+  if (bases && least > width)
+    throw new FormatError("shape", `Module "${path}" needs bases of width ${least}; the adapter's have ${width}.`);
   return { lambda: take(found.get("lambda"), path + RANDLORA_PARTS.lambda, [r, n]), gamma };
 }
 
 /** PEFT up to 0.21 writes the pair once for the model and again for every module; any one copy is enough, but all must agree. */
-function readBases(tensors: ReadonlyMap<string, Entry>, modules: ReadonlyMap<string, ReadonlyMap<string, Entry>>, { r, saveProjection }: RandloraConfig): RandloraBases | undefined {
+function readBases(
+  tensors: ReadonlyMap<string, Entry>,
+  modules: ReadonlyMap<string, ReadonlyMap<string, Entry>>,
+  { r, saveProjection }: RandloraConfig,
+): RandloraBases | undefined {
   const one = (part: "A" | "B"): Entry | undefined => {
-    const copies = [tensors.get(`${ROOT}randlora_${part}`), ...Array.from(modules.values(), (found) => found.get(part))].filter((entry) => entry !== undefined);
+    const copies = [tensors.get(`${ROOT}randlora_${part}`), ...Array.from(modules.values(), (found) => found.get(part))].filter(
+      (entry) => entry !== undefined,
+    );
     const [first, ...others] = copies;
-    if (first && !others.every((other) => isSame(first, other))) throw new FormatError("config", `The copies of randlora_${part} in the adapter differ; RandLoRA shares one among all modules.`);
+    if (first && !others.every((other) => isSame(first, other)))
+      throw new FormatError("config", `The copies of randlora_${part} in the adapter differ; RandLoRA shares one among all modules.`);
     return first;
   };
   const [a, b] = [one("A"), one("B")];
   if (!a && !b && !saveProjection) return undefined;
   const A = take(a, "randlora_A", [r, 1, undefined]);
-  return { A, B: take(b, "randlora_B", [undefined, Math.ceil(A.shape[2]! / r), r]) };
+  const [, , width = 0] = A.shape;
+  return { A, B: take(b, "randlora_B", [undefined, Math.ceil(width / r), r]) };
 }
 
-const isSame = (a: Entry, b: Entry): boolean =>
-  a.dtype === b.dtype && a.shape.join() === b.shape.join() && a.data.every((byte, i) => byte === b.data[i]);
+/** Equal to the last bit. A plain loop: the copies in one file may add up to gigabytes. */
+function isSame(a: Entry, b: Entry): boolean {
+  if (a.dtype !== b.dtype || a.shape.join() !== b.shape.join()) return false;
+  for (let i = 0; i < a.data.length; i++) if (a.data[i] !== b.data[i]) return false;
+  return true;
+}
 
 /** Every tensor that is no part of an adapter must belong to a module the config names, and each named module must be there: PEFT cannot load it otherwise. */
 function readSaved(rest: ReadonlyMap<string, Entry>, names: readonly string[]): Map<string, FloatTensor> {
   const belongs = (tensor: string, module: string): boolean => `.${tensor}`.includes(`.${module}.`);
   for (const name of names) {
-    if (![...rest.keys()].some((tensor) => belongs(tensor, name))) throw new FormatError("missing", `The config saves the module "${name}", but the adapter has no tensor of it.`);
+    if (![...rest.keys()].some((tensor) => belongs(tensor, name)))
+      throw new FormatError("missing", `The config saves the module "${name}", but the adapter has no tensor of it.`);
   }
   return new Map(
     Array.from(rest, ([tensor, entry]) => {
-      if (!names.some((name) => belongs(tensor, name))) throw new FormatError("key", `The adapter's tensor "${tensor}" belongs to no adapted or saved module.`);
+      if (!names.some((name) => belongs(tensor, name)))
+        throw new FormatError("key", `The adapter's tensor "${tensor}" belongs to no adapted or saved module.`);
       return [tensor, { shape: entry.shape, data: toFloat32(entry) }];
     }),
   );
@@ -179,4 +217,5 @@ export function writePeft(folder: PeftFolder): Map<string, Uint8Array<ArrayBuffe
   return files;
 }
 
-const isLora = (folder: PeftFolder): folder is LoraFolder => folder.config.method === "LORA";
+/** Tells the two kinds of folder apart. */
+export const isLora = (folder: PeftFolder): folder is LoraFolder => folder.config.method === "LORA";

@@ -7,10 +7,23 @@ import { isCount, isObject, readObject } from "./json.ts";
 
 /** Bytes per element. The sub-byte types (F4, F6) are left out: no checkpoint we open has them. */
 const SIZES = {
-  BOOL: 1, U8: 1, I8: 1, F8_E4M3: 1, F8_E5M2: 1, F8_E8M0: 1,
-  U16: 2, I16: 2, F16: 2, BF16: 2,
-  U32: 4, I32: 4, F32: 4,
-  U64: 8, I64: 8, F64: 8, C64: 8,
+  BOOL: 1,
+  U8: 1,
+  I8: 1,
+  F8_E4M3: 1,
+  F8_E5M2: 1,
+  F8_E8M0: 1,
+  U16: 2,
+  I16: 2,
+  F16: 2,
+  BF16: 2,
+  U32: 4,
+  I32: 4,
+  F32: 4,
+  U64: 8,
+  I64: 8,
+  F64: 8,
+  C64: 8,
 } as const;
 export type Dtype = keyof typeof SIZES;
 
@@ -45,9 +58,14 @@ export function readSafetensors(bytes: Uint8Array): Safetensors {
   if (bytes.length < 8) throw new FormatError("truncated", `A safetensors file has at least 8 bytes; this one has ${bytes.length}.`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const low = view.getUint32(0, true);
-  if (view.getUint32(4, true) !== 0 || low > HEADER_LIMIT) throw new FormatError("header", "The safetensors header claims more than 100 MB.");
+  if (view.getUint32(4, true) !== 0 || low > HEADER_LIMIT)
+    throw new FormatError("header", "The safetensors header claims more than 100 MB.");
   const start = 8 + low;
-  if (start > bytes.length) throw new FormatError("header", `The safetensors header claims ${low} bytes; the file has ${bytes.length}. It is cut off, or not a safetensors file.`);
+  if (start > bytes.length)
+    throw new FormatError(
+      "header",
+      `The safetensors header claims ${low} bytes; the file has ${bytes.length}. It is cut off, or not a safetensors file.`,
+    );
   // Only "{" may come first: JSON.parse alone would let white space through.
   if (bytes[8] !== 0x7b) throw new FormatError("json", "The safetensors header does not begin with {.");
 
@@ -58,26 +76,41 @@ export function readSafetensors(bytes: Uint8Array): Safetensors {
     if (name !== "__metadata__") found.push({ name, ...readEntry(name, value, body) });
   }
   checkLayout(found, body.length);
-  return { tensors: new Map(found.map(({ name, entry }) => [name, entry])), metadata: readMetadata(header["__metadata__"]) };
+  return { tensors: new Map(found.map(({ name, entry }) => [name, entry])), metadata: readMetadata(header.__metadata__) };
 }
 
 function readMetadata(value: unknown): Map<string, string> {
   if (value === undefined) return new Map();
   const pairs = isObject(value) ? Object.entries(value) : undefined;
-  if (!pairs?.every((pair): pair is [string, string] => typeof pair[1] === "string")) throw new FormatError("json", "__metadata__ of the safetensors file must hold strings only.");
+  if (!pairs?.every((pair): pair is [string, string] => typeof pair[1] === "string"))
+    throw new FormatError("json", "__metadata__ of the safetensors file must hold strings only.");
   return new Map(pairs);
 }
 
 function readEntry(name: string, value: unknown, body: Uint8Array): { begin: number; end: number; entry: Entry } {
   const { dtype, shape, data_offsets: offsets } = isObject(value) ? value : {};
-  if (typeof dtype !== "string" || !Object.hasOwn(SIZES, dtype)) throw new FormatError("dtype", `Tensor "${name}" has the unknown element type ${JSON.stringify(dtype)}.`);
-  if (!Array.isArray(shape) || !shape.every(isCount)) throw new FormatError("shape", `Tensor "${name}" has the shape ${JSON.stringify(shape)}; it must be a list of whole numbers, none negative.`);
+  if (typeof dtype !== "string" || !Object.hasOwn(SIZES, dtype))
+    throw new FormatError("dtype", `Tensor "${name}" has the unknown element type ${JSON.stringify(dtype)}.`);
+  if (!Array.isArray(shape) || !shape.every(isCount))
+    throw new FormatError(
+      "shape",
+      `Tensor "${name}" has the shape ${JSON.stringify(shape)}; it must be a list of whole numbers, none negative.`,
+    );
   const [begin, end]: unknown[] = Array.isArray(offsets) && offsets.length === 2 ? offsets : [];
-  if (!isCount(begin) || !isCount(end) || begin > end) throw new FormatError("offsets", `Tensor "${name}" has the offsets ${JSON.stringify(offsets)}; they must be two whole numbers, first and last.`);
-  if (end > body.length) throw new FormatError("offsets", `Tensor "${name}" reaches to byte ${end} of ${body.length}: the file is cut off, or its header is wrong.`);
+  if (!isCount(begin) || !isCount(end) || begin > end)
+    throw new FormatError(
+      "offsets",
+      `Tensor "${name}" has the offsets ${JSON.stringify(offsets)}; they must be two whole numbers, first and last.`,
+    );
+  if (end > body.length)
+    throw new FormatError(
+      "offsets",
+      `Tensor "${name}" reaches to byte ${end} of ${body.length}: the file is cut off, or its header is wrong.`,
+    );
   // A product beyond 2^53 may be rounded, but it cannot come out as small as a length inside the file, unless a zero follows: then it is 0.
   const size = shape.reduce((product, n) => product * n, SIZES[dtype as Dtype]);
-  if (size !== end - begin) throw new FormatError("size", `Tensor "${name}": ${dtype} [${shape}] takes ${size} bytes, its offsets span ${end - begin}.`);
+  if (size !== end - begin)
+    throw new FormatError("size", `Tensor "${name}": ${dtype} [${shape}] takes ${size} bytes, its offsets span ${end - begin}.`);
   return { begin, end, entry: { dtype: dtype as Dtype, shape, data: body.subarray(begin, end) } };
 }
 
@@ -113,7 +146,7 @@ const fresh = (data: Uint8Array): ArrayBuffer => new Uint8Array(data).buffer;
 /** bfloat16 is the upper half of a float32. */
 function brainToFloat32(brain: Uint16Array): Float32Array<ArrayBuffer> {
   const bits = new Uint32Array(brain.length);
-  for (let i = 0; i < brain.length; i++) bits[i] = brain[i]! << 16;
+  for (let i = 0; i < brain.length; i++) bits[i] = (brain[i] as number) << 16;
   return new Float32Array(bits.buffer);
 }
 
@@ -122,14 +155,13 @@ function halfToFloat32(half: Uint16Array): Float32Array<ArrayBuffer> {
   const float = new Float32Array(half.length);
   const bits = new Uint32Array(float.buffer);
   for (let i = 0; i < half.length; i++) {
-    const h = half[i]!;
+    const h = half[i] as number;
     const sign = (h & 0x8000) << 16;
     const exponent = (h >> 10) & 31;
     const fraction = h & 0x3ff;
     if (exponent === 0) {
       // Subnormal: fraction · 2⁻²⁴, which is a normal float32.
-      float[i] = fraction * 2 ** -24;
-      bits[i]! |= sign;
+      float[i] = (sign ? -fraction : fraction) * 2 ** -24;
     } else {
       // The exponent's bias grows from 15 to 127; all ones stays all ones.
       bits[i] = sign | ((exponent === 31 ? 255 : exponent + 112) << 23) | (fraction << 13);
@@ -148,7 +180,8 @@ export function writeSafetensors(tensors: ReadonlyMap<string, FloatTensor>): Uin
   let length = 0;
   for (const [name, { shape, data }] of sorted) {
     if (name === "__metadata__" || name === "__proto__") throw new FormatError("key", `A tensor cannot be named ${name}.`);
-    if (shape.reduce((product, n) => product * n, 1) !== data.length) throw new FormatError("size", `Tensor "${name}" has ${data.length} numbers, its shape is [${shape}].`);
+    if (shape.reduce((product, n) => product * n, 1) !== data.length)
+      throw new FormatError("size", `Tensor "${name}" has ${data.length} numbers, its shape is [${shape}].`);
     header[name] = { dtype: "F32", shape, data_offsets: [length, length + data.byteLength] };
     length += data.byteLength;
   }

@@ -9,7 +9,7 @@ const one = { batch: 1, heads: 1 };
 const odd = { batch: 2, heads: 3 };
 const causal = { batch: 2, heads: 2, causal: true };
 
-export default defineOracle({
+export default defineOracle<"q" | "k" | "v", never, Attention>({
   op: attention,
   reference({ q, k, v }, shapes, { batch, heads, causal: masked }) {
     const [rows, width] = shapes.q as [number, number];

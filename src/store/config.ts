@@ -61,8 +61,8 @@ export const DEFAULTS: RunConfig = {
   head: { kind: "text", template: "a satellite photo of {class}." },
   targets: TARGETS,
   lanes: [
-    { method: "lora", settings: { r: 32, alpha: 64 }, lr: 3e-3 },
-    { method: "randlora", settings: { r: 2, alpha: 20 }, lr: 1e-3 },
+    { method: "lora", settings: { rank: 32, alpha: 64 }, lr: 3e-3 },
+    { method: "randlora", settings: { rank: 2, alpha: 20 }, lr: 1e-3 },
   ],
   steps: 300,
   batch: 64,

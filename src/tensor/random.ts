@@ -46,7 +46,7 @@ export class MersenneTwister {
     const state = this.#state;
     state[0] = seed;
     for (let i = 1; i < 624; i++) {
-      const previous = state[i - 1]!;
+      const previous = state[i - 1] as number;
       state[i] = Math.imul(1812433253, previous ^ (previous >>> 30)) + i;
     }
   }
@@ -54,7 +54,7 @@ export class MersenneTwister {
   /** The next 32 random bits, as a whole number 0 … 2³²−1. */
   next(): number {
     if (this.#next === 624) this.#twist();
-    let y = this.#state[this.#next++]!;
+    let y = this.#state[this.#next++] as number;
     y ^= y >>> 11;
     y ^= (y << 7) & 0x9d2c5680;
     y ^= (y << 15) & 0xefc60000;
@@ -63,9 +63,10 @@ export class MersenneTwister {
 
   #twist(): void {
     const state = this.#state;
+    const at = (i: number): number => state[i] as number;
     for (let i = 0; i < 624; i++) {
-      const y = (state[i]! & 0x80000000) | (state[(i + 1) % 624]! & 0x7fffffff);
-      state[i] = state[(i + 397) % 624]! ^ (y >>> 1) ^ (y & 1 ? 0x9908b0df : 0);
+      const y = (at(i) & 0x80000000) | (at((i + 1) % 624) & 0x7fffffff);
+      state[i] = at((i + 397) % 624) ^ (y >>> 1) ^ (y & 1 ? 0x9908b0df : 0);
     }
     this.#next = 0;
   }
@@ -77,7 +78,7 @@ const scratchBits = new Uint32Array(scratch.buffer);
 /** The nearest bfloat16 (ties to even) of a finite number, after rounding it to float32. */
 export function roundToBf16(value: number): number {
   scratch[0] = value;
-  const bits = scratchBits[0]!;
+  const bits = scratchBits[0] as number;
   scratchBits[0] = (bits + 0x7fff + ((bits >>> 16) & 1)) & 0xffff0000;
   return scratch[0];
 }
@@ -90,7 +91,7 @@ export function torchUniformBf16(generator: MersenneTwister, count: number, boun
   const from = roundToBf16(-bound);
   const levels = Float32Array.from({ length: 256 }, (_, step) => roundToBf16((step / 256) * roundToBf16(2 * bound) + from));
   const values = new Float32Array(count);
-  for (let i = 0; i < count; i++) values[i] = levels[generator.next() & 0xff]!;
+  for (let i = 0; i < count; i++) values[i] = levels[generator.next() & 0xff] as number;
   return values;
 }
 
@@ -142,7 +143,7 @@ function denseBases({ r, MN, MX, seed }: BasesOptions): Bases {
   }
   for (const tensor of [A, B]) {
     const std = roundToBf16(deviation(tensor));
-    for (let i = 0; i < tensor.length; i++) tensor[i] = roundToBf16(tensor[i]! / std);
+    for (let i = 0; i < tensor.length; i++) tensor[i] = roundToBf16((tensor[i] as number) / std);
   }
   return { A, B };
 }

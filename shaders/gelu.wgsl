@@ -1,0 +1,58 @@
+// gelu: y = x * c(x), where c is the cumulative distribution of KIND.
+//
+//   forward   one invocation per element: y
+//   backward  one invocation per element: dx = dy * (c(x) + x * c'(x))
+//
+// KIND 0, exact:  c is that of the normal distribution, c(x) = (1 + erf(x / sqrt 2)) / 2
+// KIND 1, tanh:   c(x) = (1 + tanh(u)) / 2 = sigmoid(2 u), u = sqrt(2 / pi) * (x + 0.044715 x^3)
+// KIND 2, quick:  c(x) = sigmoid(1.702 x), as OpenAI's CLIP
+
+struct Params { n: u32 }
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;         // (n)
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;   // (n)
+@group(0) @binding(3) var<storage, read> dy: array<f32>;        // (n)
+@group(0) @binding(4) var<storage, read_write> dx: array<f32>;  // (n)
+
+override WG: u32 = 256;
+override KIND: u32 = 0;
+
+//! use flat
+
+// c(x) and c'(x). Beyond 30 both are at their limits in f32; the clamps keep powers and exponentials finite.
+fn gate(at: f32) -> vec2f {
+  let v = clamp(at, -30.0, 30.0);
+  if (KIND == 0) {
+    let bell = exp(-0.5 * v * v);
+    let tail = bell * mills(abs(v));
+    return vec2f(select(1.0 - tail, tail, v < 0.0), 0.3989422804 * bell);
+  }
+  // 2 sqrt(2 / pi) and its product with 0.044715
+  let linear = select(1.702, 1.5957691216, KIND == 1);
+  let cubic = select(0.0, 0.0713548162726, KIND == 1);
+  let c = 1.0 / (1.0 + exp(min(-v * (linear + cubic * v * v), 80.0)));
+  return vec2f(c, c * (1.0 - c) * (linear + 3.0 * cubic * v * v));
+}
+
+// The upper tail of the normal distribution, (1 - erf(a / sqrt 2)) / 2, over exp(-a^2 / 2), for a >= 0. A minimax polynomial in
+// t = 1 / (1 + 0.33 a), fitted for this file to a relative error of 5e-8 on 0 .. 7; further out the tail is below 1e-12.
+fn mills(a: f32) -> f32 {
+  let t = 1.0 / (1.0 + 0.33 * a);
+  return ((((((0.049470045 * t - 0.23992577) * t + 0.3713099) * t - 0.13444918) * t + 0.21082786) * t + 0.10797619) * t + 0.13499326) * t - 0.0002023085;
+}
+
+@compute @workgroup_size(WG)
+fn forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = flat_index(id, groups, WG);
+  if (i >= p.n) { return; }
+  y[i] = x[i] * gate(x[i]).x;
+}
+
+@compute @workgroup_size(WG)
+fn backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = flat_index(id, groups, WG);
+  if (i >= p.n) { return; }
+  let c = gate(x[i]);
+  dx[i] = dy[i] * (c.x + clamp(x[i], -30.0, 30.0) * c.y);
+}

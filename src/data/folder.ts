@@ -1,0 +1,88 @@
+/** Folders and files as a source: from a file input, or from a drop. */
+
+import type { Note } from "./dataset.ts";
+import { isSystemFolder } from "./paths.ts";
+import { arrange, type Found, joinSources, type Source } from "./source.ts";
+import { fromZip } from "./zip.ts";
+
+/**
+ * Files of an `<input type="file">`, with or without `webkitdirectory`, or files dropped onto a class.
+ * A zip among them (at the top, not inside a folder) is opened.
+ * @param className puts every image into this class, whatever its folder
+ */
+export function fromFiles(files: Iterable<File>, className?: string): Promise<Source> {
+  const found = Array.from(
+    files,
+    (file): Found => ({
+      path: file.webkitRelativePath || file.name,
+      open: async () => file,
+    }),
+  );
+  return fromFound(found, className);
+}
+
+/**
+ * What was dropped: folders, files, zips, any mixture.
+ * Call it inside the drop event, before anything is awaited: browsers empty the list afterwards.
+ * @param className puts every image into this class, whatever its folder
+ */
+export function fromDrop(items: Iterable<DataTransferItem>, className?: string): Promise<Source> {
+  const entries = Array.from(items, (item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
+  return walk(entries).then(async ({ found, notes }) => {
+    const source = await fromFound(found, className);
+    return { ...source, notes: [...notes, ...source.notes] };
+  });
+}
+
+async function fromFound(found: readonly Found[], className: string | undefined): Promise<Source> {
+  const isZip = (file: Found) => /^[^/]+\.zip$/i.test(file.path);
+  const zips = await Promise.all(found.filter(isZip).map(async (file) => fromZip(await file.open(), file.path, { className })));
+  const rest = found.filter((file) => !isZip(file));
+  if (rest.length === 0) return joinSources(zips);
+  const top = rest[0]?.path.split("/") ?? [];
+  const name = top.length > 1 ? (top[0] ?? "images") : "images";
+  return joinSources([arrange(name, rest, { className }), ...zips]);
+}
+
+async function walk(entries: readonly FileSystemEntry[]): Promise<{ found: Found[]; notes: Note[] }> {
+  const found: Found[] = [];
+  const notes: Note[] = [];
+  const visit = async (entry: FileSystemEntry): Promise<void> => {
+    const path = entry.fullPath.replace(/^\//, "");
+    if (isFile(entry)) {
+      found.push({ path, open: () => new Promise<File>((resolve, reject) => entry.file(resolve, reject)) });
+    } else if (isDirectory(entry)) {
+      const leaveOut = (kind: Note["kind"], reason: string) => notes.push({ source: `${path}/`, kind, reason, outcome: "left out" });
+      if (isSystemFolder(entry.name)) {
+        leaveOut("system file", "a system or hidden folder");
+        return;
+      }
+      try {
+        for (const child of await children(entry)) await visit(child);
+      } catch {
+        leaveOut("unreadable", "the folder could not be read to its end");
+      }
+    }
+  };
+  for (const entry of entries) await visit(entry);
+  return { found, notes };
+}
+
+async function children(folder: FileSystemDirectoryEntry): Promise<FileSystemEntry[]> {
+  const reader = folder.createReader();
+  const all: FileSystemEntry[] = [];
+  // Browsers hand out at most 100 entries at a time; an empty batch is the end.
+  for (;;) {
+    const batch = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject));
+    if (batch.length === 0) return all;
+    all.push(...batch);
+  }
+}
+
+function isFile(entry: FileSystemEntry): entry is FileSystemFileEntry {
+  return entry.isFile;
+}
+
+function isDirectory(entry: FileSystemEntry): entry is FileSystemDirectoryEntry {
+  return entry.isDirectory;
+}

@@ -1,0 +1,31 @@
+import { layernorm } from "./layernorm.ts";
+import { defineOracle } from "./op.ts";
+
+const on = (rows: number, d: number) => ({ x: [rows, d], gamma: [d], beta: [d] });
+
+export default defineOracle({
+  op: layernorm,
+  reference({ x, gamma, beta }, shapes, { eps }) {
+    const [rows, d] = shapes.x as [number, number];
+    const y = new Float64Array(rows * d);
+    for (let row = 0; row < rows; row++) {
+      const start = row * d;
+      let mean = 0;
+      for (let i = 0; i < d; i++) mean += x[start + i]! / d;
+      let variance = 0;
+      for (let i = 0; i < d; i++) variance += (x[start + i]! - mean) ** 2 / d;
+      for (let i = 0; i < d; i++) y[start + i] = ((x[start + i]! - mean) / Math.sqrt(variance + eps)) * gamma[i]! + beta[i]!;
+    }
+    return y;
+  },
+  differentiable: ["x", "gamma", "beta"],
+  cases: [
+    { name: "smallest", shapes: on(1, 1), cfg: { eps: 1e-6 } },
+    { name: "odd", shapes: on(5, 67), cfg: { eps: 0.1 } },
+    { name: "one token of ViT-Tiny", shapes: on(3, 192), cfg: { eps: 1e-6 } },
+    { name: "many blocks of rows", shapes: on(101, 131), cfg: { eps: 1e-5 } },
+    { name: "more rows than one direction of a launch has", shapes: on(65_539, 2), cfg: { eps: 0.5 } },
+    // The mean of numbers near 200 is off by half an ulp (8e-6); a variance as mean of squares minus square of mean would be off by 2e-3.
+    { name: "large mean", shapes: on(4, 192), cfg: { eps: 1e-6 }, offset: { x: 200 }, tolerance: 1e-4 },
+  ],
+});

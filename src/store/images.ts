@@ -1,0 +1,157 @@
+/** The images on the page: what is imported, what an import says, and changes to the classes. */
+import { create } from "zustand";
+import type { ImportOptions, Imported, Progress } from "../data/collect.ts";
+import type { Dataset, ImportReport, Preprocess } from "../data/dataset.ts";
+import { removeClass, renameClass } from "../data/edit.ts";
+import { fromDrop, fromFiles } from "../data/folder.ts";
+import { importImages } from "../data/importer.ts";
+import { parsePreprocess } from "../data/preprocess.ts";
+import { openSample, SAMPLES } from "../data/samples.ts";
+import type { Source } from "../data/source.ts";
+import type { Fault } from "../gpu/device.ts";
+import { PHOTO_TEMPLATE } from "./config.ts";
+import { useSetup } from "./setup.ts";
+
+interface Images {
+  readonly dataset: Dataset | null;
+  /** Of the newest import. */
+  readonly report: ImportReport | null;
+  /** While files are read. */
+  readonly importing: (Omit<Progress, "fresh"> & { readonly name: string }) | null;
+  /** The newest images of a running import, (size, size, 3) each. */
+  readonly fresh: readonly Uint8Array[];
+  readonly fault: Fault | null;
+}
+
+export const useImages = create<Images>()(() => ({ dataset: null, report: null, importing: null, fresh: [], fault: null }));
+
+const FRESH = 12;
+let abort: AbortController | undefined;
+const preparations = new Map<string, Promise<Preprocess>>();
+
+/** How the chosen model wants its images. */
+export function preprocessOf(model: string): Promise<Preprocess> {
+  let found = preparations.get(model);
+  if (!found) {
+    found = fetchPreprocess(model);
+    // A failed fetch must not be what every later import gets.
+    found.catch(() => preparations.delete(model));
+    preparations.set(model, found);
+  }
+  return found;
+}
+
+async function fetchPreprocess(model: string): Promise<Preprocess> {
+  const response = await fetch(`models/${model}/preprocessor_config.json`);
+  if (!response.ok) throw new Error(`The model ${model} could not be fetched (HTTP ${response.status}).`);
+  return parsePreprocess(await response.json());
+}
+
+/** Folders, zips and files, into `className` where it is given and else into the class of their folder. */
+export function importFiles(files: Iterable<File>, className?: string): Promise<void> {
+  return takeOwn(fromFiles([...files], className));
+}
+
+/** Call it inside the drop event: browsers empty the list afterwards. */
+export function importDrop(items: Iterable<DataTransferItem>, className?: string): Promise<void> {
+  return takeOwn(fromDrop(items, className), className !== undefined);
+}
+
+export async function loadSample(id: string): Promise<void> {
+  const sample = SAMPLES.find((known) => known.id === id);
+  if (!sample) {
+    useSetup.setState({ notices: ["The link names a sample set that this page does not have."], sample: null });
+    return;
+  }
+  if (!(await take(sample.title, openSample(sample)))) return;
+  useSetup.getState().setTemplate(sample.prompt);
+  useSetup.getState().setSample(id);
+}
+
+export function cancelImport(): void {
+  abort?.abort();
+}
+
+export function clearImages(): void {
+  abort?.abort();
+  useSetup.getState().setSample(null);
+  useImages.setState({ dataset: null, report: null, fault: null });
+}
+
+export function dismissImportFault(): void {
+  useImages.setState({ fault: null });
+}
+
+export function rename(from: string, to: string): void {
+  edit((dataset) => renameClass(dataset, from, to));
+}
+
+export function remove(name: string): void {
+  edit((dataset) => removeClass(dataset, name));
+  useSetup.getState().setSample(null);
+}
+
+function edit(change: (dataset: Dataset) => Dataset): void {
+  const { dataset } = useImages.getState();
+  if (!dataset) return;
+  const edited = change(dataset);
+  useImages.setState({ dataset: edited.labels.length > 0 ? edited : null });
+}
+
+async function takeOwn(source: Promise<Source>, intoClass = false): Promise<void> {
+  const { sample, config } = useSetup.getState();
+  const { dataset } = useImages.getState();
+  // Someone's own folder replaces a sample set and joins their other images.
+  const into = dataset && (sample === null || intoClass) ? dataset : undefined;
+  if (!(await take("your images", source, into))) return;
+  const prompts = SAMPLES.map(({ prompt }) => prompt);
+  if (!into && config.head.kind === "text" && prompts.includes(config.head.template)) {
+    useSetup.getState().setTemplate(PHOTO_TEMPLATE);
+  }
+  useSetup.getState().setSample(null);
+}
+
+/** Whether images came in. */
+async function take(name: string, opening: Promise<Source>, into?: Dataset): Promise<boolean> {
+  abort?.abort();
+  abort = new AbortController();
+  const { signal } = abort;
+  const waiting = { name, seen: 0, total: 0, taken: 0, perSecond: 0 };
+  useImages.setState({ importing: waiting, fresh: [], fault: null });
+  const onProgress: ImportOptions["onProgress"] = ({ fresh, ...progress }) => {
+    if (signal !== abort?.signal) return;
+    const newest = fresh.map(({ pixels }) => pixels).reverse();
+    useImages.setState((state) => ({ importing: { name, ...progress }, fresh: [...newest, ...state.fresh].slice(0, FRESH) }));
+  };
+  try {
+    const [source, preprocess] = await Promise.all([opening, preprocessOf(useSetup.getState().config.model)]);
+    const imported = await importImages(source, preprocess, { signal, onProgress, into });
+    // A newer import has the page.
+    if (signal !== abort?.signal) return false;
+    return accept(imported, into !== undefined);
+  } catch (error) {
+    if (signal !== abort?.signal) return false;
+    const what = error instanceof Error ? error.message : String(error);
+    failImport(what, "Check that the file can still be opened, and try again.");
+    return false;
+  }
+}
+
+function accept({ dataset, report }: Imported, joined: boolean): boolean {
+  if (report.taken > 0 || joined) {
+    useImages.setState({ dataset, report, importing: null, fresh: [] });
+    return true;
+  }
+  const classless = report.notes.some(({ kind }) => kind === "no class");
+  const todo = classless
+    ? "Put the images into one folder per class, or name a class below and add them to it."
+    : "Drop a folder that holds one folder of images per class, or a zip of one.";
+  useImages.setState({ report });
+  failImport(report.found > 0 ? `None of the ${report.found} files could be taken.` : "No images were found.", todo);
+  return false;
+}
+
+function failImport(what: string, todo: string): void {
+  const kept = useImages.getState().dataset ? "The images that were here before." : "Your settings.";
+  useImages.setState({ importing: null, fresh: [], fault: { kind: "input", what, kept, todo } });
+}

@@ -1,0 +1,99 @@
+/** AdamW over all trainables of a lane in one dispatch. */
+import type { Gpu } from "../gpu/device.ts";
+import { storage, write } from "../gpu/memory.ts";
+import { flatGroups, type Recorder } from "../ops/op.ts";
+import { byteLength, numel, owner, type Tensor, tensor } from "../tensor/tensor.ts";
+
+export interface AdamW {
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly eps: number;
+  readonly weightDecay: number;
+  /** Largest global gradient norm; 0 switches clipping off. */
+  readonly clip: number;
+}
+
+/** Steps whose figures stay on the GPU until someone reads them. */
+export const RING = 1024;
+const CHUNK = 4096;
+
+/** Trainables of one lane, flat, with their gradients and AdamW's moments: four buffers of equal size. */
+export class Trainables {
+  readonly #gpu: Gpu;
+  readonly #n: number;
+  readonly weight: GPUBuffer;
+  readonly #gradient: GPUBuffer;
+  readonly #mean: GPUBuffer;
+  readonly #variance: GPUBuffer;
+  readonly #hyper: GPUBuffer;
+  readonly history: GPUBuffer;
+  /** By name; each begins at a multiple of 256 bytes of `weight`, and its gradient at the same place of the gradients. */
+  readonly tensors: ReadonlyMap<string, Tensor>;
+
+  constructor(gpu: Gpu, values: ReadonlyMap<string, { readonly shape: readonly number[]; readonly data: Float32Array }>) {
+    this.#gpu = gpu;
+    let bytes = 0;
+    const offsets = new Map<string, number>();
+    for (const [name, { shape }] of values) {
+      offsets.set(name, bytes);
+      bytes += Math.ceil(byteLength({ shape }) / 256) * 256;
+    }
+    this.#n = bytes / 4;
+    const make = (label: string) => storage(gpu, bytes, label);
+    [this.weight, this.#gradient, this.#mean, this.#variance] = [make("trainables"), make("gradients"), make("mean"), make("variance")];
+    this.#hyper = storage(gpu, 16, "hyper");
+    this.history = storage(gpu, RING * 16, "history");
+    this.tensors = new Map(
+      [...values].map(([name, { shape, data }]) => {
+        const offset = offsets.get(name) as number;
+        write(gpu, this.weight, offset, data);
+        return [name, tensor(shape, { label: name, buffer: this.weight, offset, needsGrad: true })];
+      }),
+    );
+  }
+
+  /** Bytes of the trainables, and of what training needs beside them. */
+  get bytes(): { readonly trainable: number; readonly optimizer: number } {
+    return { trainable: this.weight.size, optimizer: 3 * this.weight.size + this.#hyper.size + this.history.size };
+  }
+
+  /** Gives the gradient of a trainable its fixed place, so that AdamW finds all of them in one buffer. */
+  place(r: Recorder, trainable: Tensor, gradient: Tensor): void {
+    const home = owner(gradient);
+    if (home.buffer === undefined) {
+      home.buffer = this.#gradient;
+      home.offset = trainable.offset;
+      return;
+    }
+    // One tensor is the gradient of two trainables: the second one gets a copy.
+    const copy = tensor(trainable.shape, { buffer: this.#gradient, offset: trainable.offset });
+    const n = numel(trainable.shape);
+    r.run({ shader: "elementwise", entry: "scale", buffers: { a: gradient, y: copy }, params: { n, factor: 1 }, groups: flatGroups(n) });
+  }
+
+  /** Records norm, history and update, after the backward pass. `rows` (batch, 2) holds loss and rightness per image. */
+  record(r: Recorder, loss: Tensor, rows: Tensor, options: AdamW): void {
+    const n = this.#n;
+    const count = Math.ceil(n / CHUNK);
+    const batch = rows.shape[0] as number;
+    const { beta1, beta2, eps, weightDecay: decay, clip } = options;
+    const params = { n, parts: count, batch, ring: RING, beta1, beta2, eps, decay, clip };
+    const whole = (buffer: GPUBuffer) => tensor([n], { buffer });
+    const gradient = whole(this.#gradient);
+    const hyper = tensor([4], { buffer: this.#hyper });
+    const [parts, stats] = [r.out([count, 2]), r.out([2])];
+    r.run({ shader: "adamw", entry: "norm", buffers: { gradient, parts }, params, groups: flatGroups(count, 1), overrides: { CHUNK } });
+    r.run({ shader: "adamw", entry: "record", buffers: { parts_in: parts, loss, rows, hyper, stats, history: tensor([RING, 4], { buffer: this.history }) }, params, groups: [1] });
+    const buffers = { gradient, hyper, stats_in: stats, weight: whole(this.weight), mean: whole(this.#mean), variance: whole(this.#variance) };
+    r.run({ shader: "adamw", entry: "update", buffers, params, groups: flatGroups(n) });
+  }
+
+  /** Queues what the next step needs to know. `step` counts from 1. */
+  prepare(step: number, lr: number, { beta1, beta2 }: AdamW): void {
+    write(this.#gpu, this.#hyper, 0, new Float32Array([lr, 1 - beta1 ** step, 1 - beta2 ** step, step - 1]));
+  }
+
+  destroy(): void {
+    for (const buffer of [this.weight, this.#gradient, this.#mean, this.#variance, this.#hyper, this.history]) buffer.destroy();
+  }
+}

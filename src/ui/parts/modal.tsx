@@ -1,0 +1,31 @@
+/** A dialog: title, text, close; focus stays in it and returns to what opened it. */
+import { Dialog } from "radix-ui";
+import type { ReactNode } from "react";
+import { Icon } from "./icon.tsx";
+
+interface Props {
+  readonly title: string;
+  readonly trigger: ReactNode;
+  readonly wide?: boolean;
+  readonly children: ReactNode;
+}
+
+export function Modal({ title, trigger, wide = false, children }: Props) {
+  return (
+    <Dialog.Root>
+      <Dialog.Trigger asChild>{trigger}</Dialog.Trigger>
+      <Dialog.Portal>
+        <Dialog.Overlay className="overlay" />
+        <Dialog.Content className={`modal ${wide ? "wide" : ""}`} aria-describedby={undefined}>
+          <div className="modal-head">
+            <Dialog.Title>{title}</Dialog.Title>
+            <Dialog.Close className="quiet" aria-label="Close">
+              <Icon name="close" />
+            </Dialog.Close>
+          </div>
+          <div className="modal-body">{children}</div>
+        </Dialog.Content>
+      </Dialog.Portal>
+    </Dialog.Root>
+  );
+}

@@ -1,0 +1,51 @@
+/** What the spectrum's lines say, written on them: the wall where one stops, the name where one runs on. */
+import { usePlotArea, useXAxisScale, useYAxisScale } from "recharts";
+import { useRem } from "../parts/rem.ts";
+import { spread } from "./labels.tsx";
+import type { Spectrum } from "./wall.ts";
+
+export function Notes({ spectra }: { readonly spectra: readonly Spectrum[] }) {
+  const rem = useRem();
+  const plot = usePlotArea();
+  const toX = useXAxisScale();
+  const toY = useYAxisScale();
+  if (!plot || !toX || !toY) return null;
+  const x = (direction: number) => toX(direction) ?? plot.x;
+  const y = (value: number) => toY(value) ?? plot.y;
+  const walled = spectra.filter(({ wall, values }) => wall < values.length);
+  const open = spectra
+    .filter(({ wall, values }) => wall === values.length)
+    .sort((a, b) => (b.values.at(-1) ?? 0) - (a.values.at(-1) ?? 0));
+  const heights = spread(open.map(({ values }) => y(values.at(-1) ?? 1)), 1.9 * rem, plot.y, plot.y + plot.height);
+  return (
+    <g className="notes">
+      <text x={plot.x + plot.width} y={y(0.01) + 0.7 * rem} textAnchor="end" className="faint">
+        1 % of the largest
+      </text>
+      {walled.map(({ label, name, color, wall, values }, index) => {
+        const left = x(wall + 1) + 0.6 * rem;
+        const top = y(1e-4) + index * 2.1 * rem;
+        return (
+          <g key={name}>
+            <text x={left} y={top} fill={color} className="strong">
+              {`${label.endsWith(` r ${wall}`) ? `r = ${wall}` : `rank ${wall}`}: the wall`}
+            </text>
+            <text x={left} y={top + rem} fill={color}>
+              {`${name} is zero in the other ${values.length - wall} directions`}
+            </text>
+          </g>
+        );
+      })}
+      {open.map(({ name, color, values }, index) => (
+        <g key={name} fill={color}>
+          <text x={x(values.length) + 0.4 * rem} y={heights[index]} dominantBaseline="central" className="strong">
+            {name}
+          </text>
+          <text x={x(values.length) + 0.4 * rem} y={(heights[index] ?? 0) + 0.9 * rem} dominantBaseline="central">
+            all {values.length}
+          </text>
+        </g>
+      ))}
+    </g>
+  );
+}

@@ -1,0 +1,135 @@
+/** The loss and the validation accuracy while the race runs, on one axis of steps. */
+import { useMemo } from "react";
+import { useRace } from "../../store/race.ts";
+import type { RunState, Validation } from "../../store/run.ts";
+import { decimate, type CurvePoint } from "../../store/series.ts";
+import { scoreOf } from "../../store/verdict.ts";
+import type { Look } from "../look.ts";
+import { loss, percent } from "../numbers.ts";
+import { Figure, type Table } from "../parts/figure.tsx";
+import { Term } from "../parts/term.tsx";
+import { type Curve, Curves } from "./curves.tsx";
+
+/** A step on the axis; the validation's numbers only where there was one. */
+interface Mark {
+  readonly step: number;
+  readonly point: CurvePoint | null;
+  readonly validation: Validation | null;
+}
+
+const MAX_DOTS = 80;
+
+export function Progress({ looks }: { readonly looks: readonly Look[] }) {
+  const points = useRace((race) => race.points);
+  const validations = useRace((race) => race.validations);
+  const steps = useRace((race) => race.config?.steps ?? 300);
+  const rows = useMemo(() => merge(points, validations), [points, validations]);
+  const table = () => tableOf(rows, looks);
+
+  const losses = looks.flatMap((look, lane): Curve<Mark>[] => [
+    { ...look, id: `raw ${lane}`, look: "faint", value: (row) => row.point?.raw[lane] ?? null, labelled: false },
+    { ...look, id: `smooth ${lane}`, look: "strong", value: (row) => row.point?.smooth[lane] ?? null, labelled: true },
+    {
+      ...look,
+      name: `${look.name}, validation`,
+      dash: "0 100000",
+      id: `validation ${lane}`,
+      look: "dots",
+      value: (row) => finite(row.validation?.lanes[lane]?.loss),
+      labelled: false,
+    },
+  ]);
+  const accuracies = looks.map(
+    (look, lane): Curve<Mark> => ({
+      ...look,
+      id: `accuracy ${lane}`,
+      look: "dots",
+      value: (row) => finite(row.validation?.lanes[lane]?.accuracy),
+      labelled: true,
+    }),
+  );
+  return (
+    <>
+      <Figure
+        title={<Term explains={<LossHelp />}>Loss</Term>}
+        finding={lossFinding(rows, validations, looks)}
+        table={table}
+        className="loss"
+      >
+        <Curves label="Loss by step" rows={rows} curves={losses} steps={steps} top="auto" write={(value) => value.toFixed(2)} />
+      </Figure>
+      <Figure
+        title={<Term explains={<AccuracyHelp />}>Validation accuracy</Term>}
+        finding={accuracyFinding(validations, looks)}
+        table={table}
+        className="accuracy"
+      >
+        <Curves label="Validation accuracy by step" rows={rows} curves={accuracies} steps={steps} top={1} write={(value) => percent(value, 0)} />
+      </Figure>
+    </>
+  );
+}
+
+const LossHelp = () => (
+  <p>
+    How wrong the answers are; lower is better. Faint: each training batch. Strong: smoothed. Dots: images held out from
+    training. When the dots rise while the line falls, the method is memorising.
+  </p>
+);
+const AccuracyHelp = () => (
+  <p>
+    The share of held-out images whose most likely class is the right one. The dot at step 0 is the model before any
+    training.
+  </p>
+);
+
+function finite(value: number | undefined): number | null {
+  return value !== undefined && Number.isFinite(value) ? value : null;
+}
+
+function merge(points: readonly CurvePoint[], validations: RunState["validations"]): readonly Mark[] {
+  const byStep = new Map<number, Mark>();
+  for (const point of points) byStep.set(point.step, { step: point.step, point, validation: null });
+  const accuracies = (validations[0]?.lanes ?? []).map((_, lane) => (at: number) => validations[at]?.lanes[lane]?.accuracy ?? 0);
+  for (const index of decimate(validations.length, accuracies, MAX_DOTS)) {
+    const validation = validations[index];
+    if (validation) byStep.set(validation.step, { step: validation.step, point: byStep.get(validation.step)?.point ?? null, validation });
+  }
+  return [...byStep.values()].sort((a, b) => a.step - b.step);
+}
+
+function lossFinding(rows: readonly Mark[], validations: readonly Validation[], looks: readonly Look[]): string {
+  const last = rows.findLast(({ point }) => point !== null)?.point;
+  const first = validations[0];
+  if (!last) return first ? `Before training the loss on held-out images is ${loss(first.lanes[0]?.loss)}.` : "No step yet.";
+  const each = looks.map(({ name }, lane) => `${name} ${loss(last.smooth[lane])}`);
+  return `After step ${last.step}: ${each.join(", ")} on training batches.`;
+}
+
+function accuracyFinding(validations: readonly Validation[], looks: readonly Look[]): string {
+  const last = validations.at(-1);
+  if (!last) return "Measured before the first step and then as the race goes on.";
+  if (last.step === 0) {
+    const { accuracy, margin } = scoreOf(last.lanes[0]?.correct ?? 0, last.images);
+    return `Before training: ${percent(accuracy)} ± ${(margin * 100).toFixed(1)} of ${last.images} images.`;
+  }
+  const each = looks.map(({ name }, lane) => `${name} ${percent(last.lanes[lane]?.accuracy ?? 0)}`);
+  return `After step ${last.step}: ${each.join(", ")} of ${last.images} held-out images.`;
+}
+
+function tableOf(rows: readonly Mark[], looks: readonly Look[]): Table {
+  const measured = looks.flatMap(({ name }) => [`${name} loss`, `${name} validation loss`, `${name} accuracy`]);
+  const stride = Math.max(1, Math.ceil(rows.length / 100));
+  return {
+    head: ["Step", ...measured],
+    rows: rows
+      .filter(({ validation }, index) => validation !== null || index % stride === 0)
+      .map(({ step, point, validation }) => [
+        String(step),
+        ...looks.flatMap((_, lane) => {
+          const held = validation?.lanes[lane];
+          return [loss(point?.smooth[lane]), loss(held?.loss), held ? percent(held.accuracy) : "–"];
+        }),
+      ]),
+  };
+}

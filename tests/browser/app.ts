@@ -1,0 +1,34 @@
+/** The app as a visitor gets it: built, and served as plain files. */
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { serve } from "./harness.mjs";
+
+export interface App {
+  readonly url: string;
+  /** A folder for what a test writes; it goes with the app. */
+  readonly scratch: string;
+  close(): void;
+}
+
+export async function startApp(): Promise<App> {
+  const scratch = mkdtempSync(join(tmpdir(), "fullrank-"));
+  const built = join(scratch, "dist");
+  const vite = join(import.meta.dirname, "../../node_modules/vite/bin/vite.js");
+  // A process of its own: Vitest runs as "test", and a build of that kind would carry React's development half.
+  execFileSync(process.execPath, [vite, "build", "--outDir", built, "--logLevel", "error"], {
+    cwd: join(import.meta.dirname, "../.."),
+    env: { ...process.env, NODE_ENV: "production" },
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  const { url, close } = await serve(built);
+  return {
+    url,
+    scratch,
+    close() {
+      close();
+      rmSync(scratch, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,199 @@
+import { describe, expect, test } from "vitest";
+import { batches } from "../src/data/batch.ts";
+import { checkDataset } from "../src/data/check.ts";
+import { collect, type Progress } from "../src/data/collect.ts";
+import type { Dataset } from "../src/data/dataset.ts";
+import { openDecoder } from "../src/data/decoder.ts";
+import { removeClass, renameClass } from "../src/data/edit.ts";
+import { Refusal } from "../src/data/refusal.ts";
+import { summarise } from "../src/data/report.ts";
+import { arrange } from "../src/data/source.ts";
+import { splitDataset } from "../src/data/split.ts";
+import { classTable, imagePixels, toRgba } from "../src/data/table.ts";
+
+const found = (...paths: string[]) => paths.map((path) => ({ path, open: async () => new Blob([path]) }));
+
+/** A dataset of 1 × 1 images with `counts[c]` images in class c. */
+function makeDataset(counts: Record<string, number>): Dataset {
+  const classes = Object.keys(counts);
+  const sources = classes.flatMap((name) => Array.from({ length: counts[name] ?? 0 }, (_, i) => `${name}/${i}.jpg`));
+  const labels = Uint32Array.from(sources, (source) => classes.indexOf(source.split("/")[0] ?? ""));
+  const pixels = Uint8Array.from({ length: labels.length * 3 }, (_, i) => i);
+  return { name: "made", classes, size: 1, pixels, labels, sources };
+}
+
+/** Stands in for the decoder: the pixel and the digest are the text of the file; "bad…" is refused. */
+const fakePreparer = {
+  lanes: 2,
+  prepare: async (file: Blob) => {
+    const text = await file.text();
+    if (text.startsWith("bad")) throw new Refusal("damaged", "a JPEG that could not be decoded");
+    if (text.startsWith("crash")) throw new Error("out of memory");
+    const remark = text.startsWith("small") ? "only 9 × 9 pixels: enlarged to 64 × 64" : undefined;
+    return { pixels: new Uint8Array([text.length, 0, 0]), digest: text, remark };
+  },
+};
+
+describe("import", () => {
+  test("bad files are named, the rest goes on, in the order of the source", async () => {
+    const text = new Map([
+      ["dog/2.jpg", "bad"],
+      ["dog/3.jpg", "cat/1.jpg"],
+      ["cat/4.jpg", "cat/1.jpg"],
+      ["cat/5.jpg", "crash"],
+    ]);
+    const paths = ["dog/1.jpg", "cat/1.jpg", "dog/2.jpg", "dog/3.jpg", "cat/4.jpg", "cat/5.jpg", "ant/1.jpg", "owl/bad.jpg"];
+    const files = paths.map((path) => ({ path, open: async () => new Blob([text.get(path) ?? path.replace("owl/", "")]) }));
+    files.push({ path: "ant/small.jpg", open: async () => new Blob(["small"]) });
+    const events: Progress[] = [];
+    const source = arrange("pets", [...files, ...found("__MACOSX/a.jpg")]);
+    const { dataset, report } = await collect(source, 1, fakePreparer, { onProgress: (event) => events.push(event) });
+    expect(dataset).toMatchObject({ name: "pets", classes: ["ant", "cat", "dog"], size: 1 });
+    expect(dataset.sources).toEqual(["dog/1.jpg", "cat/1.jpg", "ant/1.jpg", "ant/small.jpg"]);
+    expect([...dataset.labels]).toEqual([2, 1, 0, 0]);
+    expect(report.found).toBe(10);
+    expect(report.notes.map((note) => [note.source, note.kind])).toEqual([
+      ["__MACOSX/", "system file"],
+      ["dog/2.jpg", "damaged"],
+      ["dog/3.jpg", "same picture in two classes"],
+      ["cat/4.jpg", "duplicate"],
+      ["cat/5.jpg", "unreadable"],
+      ["owl/bad.jpg", "damaged"],
+      ["ant/small.jpg", "tiny"],
+    ]);
+    expect(report.notes[2]?.reason).toBe("same picture in two classes: the same file as cat/1.jpg, which is kept as cat");
+    expect(report.notes[3]?.reason).toBe("the same file as cat/1.jpg");
+    expect(report.warnings).toContain("No image of owl could be taken, so it is not a class.");
+    expect(summarise(report)).toBe(
+      "4 images taken. 6 left out: 2 damaged files, 1 system file or folder, 1 picture in two classes, 1 duplicate, " +
+        "1 unreadable file. 1 taken with a remark: 1 tiny image.",
+    );
+    expect(events.at(-1)).toMatchObject({ seen: 9, total: 9, taken: 4 });
+    expect(events.flatMap((event) => event.fresh.map((image) => image.source))).toEqual(dataset.sources);
+  });
+
+  test("cancelling keeps what is in", async () => {
+    const stop = new AbortController();
+    const files = found(...Array.from({ length: 50 }, (_, i) => `cat/${i}.jpg`));
+    const slow = {
+      lanes: 1,
+      prepare: async (file: Blob) => ((await file.text()) === "cat/3.jpg" && stop.abort(), fakePreparer.prepare(file)),
+    };
+    const { dataset, report } = await collect(arrange("c", files), 1, slow, { signal: stop.signal });
+    expect(dataset.labels.length).toBeGreaterThan(0);
+    expect(dataset.labels.length).toBeLessThan(6);
+    expect(report.warnings[0]).toMatch(/^Stopped after \d of 50 files: the \d images read are kept\.$/);
+  });
+
+  test("adding to a dataset knows its images and keeps its labels", async () => {
+    const { dataset } = await collect(arrange("p", found("dog/1.jpg", "cat/1.jpg")), 1, fakePreparer);
+    const more = arrange("q", found("cat/1.jpg", "cat/2.jpg", "ant/1.jpg"));
+    const { dataset: grown, report } = await collect(more, 1, fakePreparer, { into: dataset });
+    expect(grown).toMatchObject({ name: "p", classes: ["cat", "dog", "ant"] });
+    expect([...grown.labels]).toEqual([1, 0, 0, 2]);
+    expect(report).toMatchObject({ found: 3, taken: 2, notes: [{ source: "cat/1.jpg", kind: "duplicate" }] });
+    await expect(collect(more, 2, fakePreparer, { into: dataset })).rejects.toThrow("Images of 2 pixels");
+  });
+
+  test("a decoding worker that dies is replaced, and only its file is refused", async () => {
+    const started: Partial<Worker>[] = [];
+    const start = () => {
+      const worker: Partial<Worker> & { onmessage: Worker["onmessage"]; onerror: Worker["onerror"] } = {
+        onmessage: null,
+        onerror: null,
+        terminate() {},
+        postMessage({ file }: { file: Blob }) {
+          queueMicrotask(() => {
+            if (file.size === 3) (worker.onerror as (event: Event) => void)(new Event("error"));
+            else worker.onmessage?.call(worker as Worker, { data: { prepared: { digest: String(file.size) } } } as MessageEvent);
+          });
+        },
+      };
+      started.push(worker);
+      return worker as Worker;
+    };
+    const preprocess = { resize: 1, resample: "bicubic", crop: 1, mean: [0, 0, 0], std: [1, 1, 1] } as const;
+    Object.defineProperty(globalThis, "navigator", { value: { hardwareConcurrency: 2 }, configurable: true });
+    const decoder = openDecoder(preprocess, start);
+    const results = await Promise.allSettled(["a", "bad", "ab"].map((text) => decoder.prepare(new Blob([text]))));
+    expect(results.map((result) => result.status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+    expect(started).toHaveLength(2);
+    decoder.close();
+  });
+});
+
+describe("split and batches", () => {
+  const key = (dataset: Dataset, indices: Uint32Array) => Array.from(indices, (i) => dataset.sources[i]).sort();
+
+  test("every class is split in proportion, by seed", () => {
+    const dataset = makeDataset({ a: 60, b: 10, c: 2, d: 1 });
+    const split = splitDataset(dataset, 0.2, 7);
+    expect([...split.train, ...split.validation].sort((x, y) => x - y)).toEqual(Array.from(dataset.labels.keys()));
+    expect([0, 1, 2, 3].map((label) => split.validation.filter((i) => dataset.labels[i] === label).length)).toEqual([12, 2, 1, 0]);
+    expect(splitDataset(dataset, 0.2, 7)).toEqual(split);
+    expect(splitDataset(dataset, 0.2, 8)).not.toEqual(split);
+    expect(splitDataset(dataset, 0, 7).validation).toHaveLength(0);
+    expect(splitDataset(dataset, 0.999, 7).train).toHaveLength(4);
+    expect(() => splitDataset(dataset, 1, 7)).toThrow(RangeError);
+  });
+
+  test("neither the order of import nor other classes move an image", () => {
+    const one = makeDataset({ a: 30, b: 20 });
+    const two = makeDataset({ z: 5, b: 20, a: 30 });
+    const ofA = (dataset: Dataset) => key(dataset, splitDataset(dataset, 0.3, 1).validation).filter((source) => source?.startsWith("a"));
+    expect(ofA(two)).toEqual(ofA(one));
+  });
+
+  test("two images", () => {
+    expect(splitDataset(makeDataset({ a: 2 }), 0.2, 0)).toMatchObject({ train: { length: 1 }, validation: { length: 1 } });
+    expect(splitDataset(makeDataset({ a: 1, b: 1 }), 0.2, 0)).toMatchObject({ train: { length: 2 }, validation: { length: 0 } });
+  });
+
+  test("batches: each index once per epoch, any step by itself, the same for every lane", () => {
+    const indices = Uint32Array.from([3, 5, 8, 13, 21, 34, 55]);
+    const draw = batches(indices, 3, 42);
+    const stream = Array.from({ length: 14 }, (_, step) => [...draw(step)]).flat();
+    for (let epoch = 0; epoch < 6; epoch++) {
+      expect(stream.slice(epoch * 7, epoch * 7 + 7).sort((a, b) => a - b)).toEqual([...indices]);
+    }
+    expect([...batches(indices, 3, 42)(9)]).toEqual([...draw(9)]);
+    expect(Array.from({ length: 14 }, (_, step) => [...batches(indices, 3, 43)(step)]).flat()).not.toEqual(stream);
+    expect(batches(Uint32Array.of(4), 3, 0)(5)).toEqual(Uint32Array.of(4, 4, 4));
+    expect(() => batches(new Uint32Array(), 3, 0)).toThrow("no images");
+    expect(() => draw(-1)).toThrow(RangeError);
+  });
+});
+
+describe("classes", () => {
+  const dataset: Dataset = { ...makeDataset({ a: 2, b: 1, c: 3 }), digests: ["0", "1", "2", "3", "4", "5"] };
+
+  test("rename, merge, remove", () => {
+    expect(renameClass(dataset, "b", " bee ").classes).toEqual(["a", "bee", "c"]);
+    const merged = renameClass(dataset, "a", "c");
+    expect(merged.classes).toEqual(["b", "c"]);
+    expect([...merged.labels]).toEqual([1, 1, 0, 1, 1, 1]);
+    const rest = removeClass(dataset, "a");
+    expect(rest).toMatchObject({ classes: ["b", "c"], sources: dataset.sources.slice(2), digests: ["2", "3", "4", "5"] });
+    expect([...rest.labels]).toEqual([0, 1, 1, 1]);
+    expect(imagePixels(rest, 0)).toEqual(imagePixels(dataset, 2));
+    expect(() => renameClass(dataset, "a", " ")).toThrow("A class needs a name.");
+    expect(() => removeClass(dataset, "x")).toThrow("There is no class named x.");
+    expect([...dataset.labels]).toEqual([0, 0, 1, 2, 2, 2]);
+  });
+
+  test("table and thumbnails", () => {
+    expect(classTable(dataset)[2]).toEqual({ name: "c", count: 3, images: [3, 4, 5] });
+    expect([...toRgba(imagePixels(dataset, 1))]).toEqual([3, 4, 5, 255]);
+  });
+
+  test("warnings", () => {
+    expect(checkDataset(makeDataset({}))).toEqual(["No images were found."]);
+    expect(checkDataset(makeDataset({ a: 9 }))).toEqual(["Only one class was found, a: add a second one to train."]);
+    expect(checkDataset(makeDataset({ a: 1, b: 1 }))).toEqual([
+      "Only two images: enough to try the page, too few to learn from or to measure anything.",
+      "a, b have one image each, which goes to training: nothing is left to check it on.",
+    ]);
+    expect(checkDataset(makeDataset({ a: 50, b: 10 }))).toEqual(["The classes are uneven: a has 50 images, b 10."]);
+    expect(checkDataset(makeDataset({ a: 40, b: 10 }))).toEqual([]);
+  });
+});

@@ -1,0 +1,164 @@
+/** The whole app in a real browser, through its accessible names only: what a visitor can do, and what the page answers. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { BlobReader, Uint8ArrayWriter, ZipReader } from "@zip.js/zip.js";
+import type { Locator, Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type App, startApp } from "./browser/app.ts";
+import { drop, launch, open } from "./browser/harness.mjs";
+
+const SAMPLE = join(import.meta.dirname, "../public/data/eurosat-mini.zip");
+const CLASSES = [
+  "AnnualCrop",
+  "Forest",
+  "HerbaceousVegetation",
+  "Highway",
+  "Industrial",
+  "Pasture",
+  "PermanentCrop",
+  "Residential",
+  "River",
+  "SeaLake",
+];
+const PER_CLASS = 60;
+/** A software adapter needs some ten seconds for a step of eight images and one method. */
+const STEPS = 6;
+const BATCH = 8;
+const MINUTE = 60_000;
+const LONG = { timeout: 15 * MINUTE, interval: 250 };
+
+let app: App;
+beforeAll(async () => {
+  app = await startApp();
+}, 3 * MINUTE);
+afterAll(() => app.close());
+
+const region = (page: Page, name: string): Locator => page.getByRole("region", { name, exact: true });
+const button = (page: Page, name: string): Locator => page.getByRole("button", { name, exact: true });
+const setting = (page: Page, label: string): Locator => region(page, "Lanes").getByLabel(label, { exact: true });
+
+/** "ten 60s": a class name on the page may have spaces where the folder has none. */
+const spaced = (name: string): RegExp => new RegExp(name.replace(/(?<=[a-z])(?=[A-Z])/g, "\\s?"), "i");
+
+async function set(page: Page, label: string, value: number): Promise<void> {
+  await setting(page, label).click();
+  await setting(page, label).fill(String(value));
+  await setting(page, label).press("Tab");
+}
+
+/** The first number "n" of "n/STEPS" in the race, or 0 before there is one. */
+async function step(page: Page): Promise<number> {
+  const text = (await region(page, "Race").textContent()) ?? "";
+  return Number(new RegExp(`(\\d+)\\s*/\\s*${STEPS}(?!\\d)`).exec(text)?.[1] ?? 0);
+}
+
+/** A table as the rows' cells. */
+const cells = (table: Locator): Promise<string[][]> =>
+  table.evaluate((element) =>
+    [...element.querySelectorAll("tr")].map((row) => [...row.querySelectorAll("th, td")].map((cell) => cell.textContent?.trim() ?? "")),
+  );
+
+const number = (text: string | undefined): number => Number.parseFloat((text ?? "").replace(/[^\d.eE+-]*/, ""));
+const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/** The column of a lane in a table whose header names it: "LoRA r32" is not "RandLoRA r2". */
+const column = (header: readonly string[], method: string): number => header.findIndex((title) => title.startsWith(method));
+
+async function oneImage(): Promise<string> {
+  const zip = new ZipReader(new BlobReader(new Blob([readFileSync(SAMPLE)])));
+  const entry = (await zip.getEntries()).find(({ filename }) => filename.includes("/Forest/") && filename.endsWith(".jpg"));
+  if (!entry || entry.directory) throw new Error("the sample has no forest");
+  const path = join(app.scratch, "forest.jpg");
+  writeFileSync(path, await entry.getData(new Uint8ArrayWriter()));
+  await zip.close();
+  return path;
+}
+
+test(
+  "a visitor drops a zip, races LoRA against RandLoRA, and finds the settings again",
+  async () => {
+    const browser = await launch();
+    try {
+      const { page, problems } = await open(browser, `${app.url}#validation=0.1`);
+
+      await drop(page, region(page, "Images"), [SAMPLE]);
+      const rows = region(page, "Images").getByRole("row");
+      for (const name of CLASSES) {
+        const row = rows.filter({ hasText: spaced(name) }).filter({ hasText: new RegExp(`(?<!\\d)${PER_CLASS}(?!\\d)`) });
+        await expect.poll(() => row.count(), { ...LONG, timeout: MINUTE, message: `${name}: ${PER_CLASS}` }).toBe(1);
+      }
+
+      await set(page, "Batch", BATCH);
+      await set(page, "Steps", STEPS);
+      await button(page, "Train").click();
+
+      await expect.poll(() => step(page), LONG).toBeGreaterThanOrEqual(1);
+      await button(page, "Pause").click();
+      await button(page, "Resume").waitFor({ timeout: 3 * MINUTE });
+      const paused = await step(page);
+      expect(paused).toBeLessThan(STEPS);
+      await page.waitForTimeout(3000);
+      expect(await step(page)).toBe(paused);
+
+      await button(page, "Resume").click();
+      await expect.poll(() => step(page), LONG).toBe(STEPS);
+      await button(page, "Pause").waitFor({ state: "hidden", timeout: 10 * MINUTE });
+
+      const loss = region(page, "Race").getByRole("figure").filter({ hasText: /loss/i }).first();
+      await loss.getByRole("button", { name: /table/i }).click();
+      const [header = [], ...body] = await cells(loss.getByRole("table"));
+      for (const method of ["LoRA", "RandLoRA"]) {
+        const losses = body.map((row) => number(row[column(header, method)])).filter(Number.isFinite);
+        expect(losses.length, `losses of ${method}`).toBeGreaterThanOrEqual(4);
+        expect(mean(losses.slice(-2)), `the last losses of ${method}`).toBeLessThan(mean(losses.slice(0, 2)));
+      }
+
+      const [lanes = [], ...facts] = await cells(region(page, "Result").getByRole("table").first());
+      const rank = facts.find(([name]) => /rank/i.test(name ?? "")) ?? [];
+      const r = number(/^LoRA\D*(\d+)/.exec(lanes[column(lanes, "LoRA")] ?? "")?.[1]);
+      expect(r, "LoRA's r, from its column's title").toBeGreaterThan(0);
+      expect(number(rank[column(lanes, "LoRA")])).toBeLessThanOrEqual(r);
+      expect(number(rank[column(lanes, "RandLoRA")])).toBeGreaterThan(r);
+
+      await drop(page, region(page, "Result"), [await oneImage()]);
+      const prediction = region(page, "Result").getByRole("group", { name: /prediction/i });
+      await prediction.waitFor({ timeout: 5 * MINUTE });
+      const answer = (await prediction.textContent()) ?? "";
+      expect(answer).toMatch(/(?<!Rand)LoRA/);
+      expect(answer).toContain("RandLoRA");
+      expect(answer).toMatch(/\d\s?%/);
+      expect(
+        CLASSES.some((name) => spaced(name).test(answer)),
+        answer,
+      ).toBe(true);
+
+      const hash = new URLSearchParams(new URL(page.url()).hash.slice(1));
+      expect(Object.fromEntries(hash)).toMatchObject({ batch: String(BATCH), steps: String(STEPS), validation: "0.1" });
+      await page.reload();
+      await expect.poll(() => setting(page, "Batch").inputValue(), { timeout: MINUTE }).toBe(String(BATCH));
+      expect(await setting(page, "Steps").inputValue()).toBe(String(STEPS));
+      expect(problems).toEqual([]);
+    } finally {
+      await browser.close();
+    }
+  },
+  40 * MINUTE,
+);
+
+test(
+  "without WebGPU the page says so, and what to do",
+  async () => {
+    const browser = await launch({ webgpu: false });
+    try {
+      const { page, problems } = await open(browser, app.url);
+      const notice = page.getByRole("alert").filter({ hasText: "WebGPU" });
+      await notice.waitFor({ timeout: MINUTE });
+      expect(await notice.textContent()).toMatch(/chrome|edge|firefox|safari|flag|driver|update/i);
+      expect(await page.getByRole("button", { name: "Train", exact: true }).and(page.locator(":enabled")).count()).toBe(0);
+      expect(problems).toEqual([]);
+    } finally {
+      await browser.close();
+    }
+  },
+  3 * MINUTE,
+);
