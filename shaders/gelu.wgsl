@@ -31,8 +31,9 @@ fn gate(at: f32) -> vec2f {
   // 2 sqrt(2 / pi) and its product with 0.044715
   let linear = select(1.702, 1.5957691216, KIND == 1);
   let cubic = select(0.0, 0.0713548162726, KIND == 1);
-  let c = 1.0 / (1.0 + exp(min(-v * (linear + cubic * v * v), 80.0)));
-  return vec2f(c, c * (1.0 - c) * (linear + 3.0 * cubic * v * v));
+  let e = exp(min(-v * (linear + cubic * v * v), 80.0));
+  let c = 1.0 / (1.0 + e);
+  return vec2f(c, c * (e * c) * (linear + 3.0 * cubic * v * v)); // e * c is 1 - c without its cancellation
 }
 
 // The upper tail of the normal distribution, (1 - erf(a / sqrt 2)) / 2, over exp(-a^2 / 2), for a >= 0. A minimax polynomial in

@@ -77,7 +77,10 @@ describe("import", () => {
     const files = found(...Array.from({ length: 50 }, (_, i) => `cat/${i}.jpg`));
     const slow = {
       lanes: 1,
-      prepare: async (file: Blob) => ((await file.text()) === "cat/3.jpg" && stop.abort(), fakePreparer.prepare(file)),
+      prepare: async (file: Blob) => {
+        if ((await file.text()) === "cat/3.jpg") stop.abort();
+        return fakePreparer.prepare(file);
+      },
     };
     const { dataset, report } = await collect(arrange("c", files), 1, slow, { signal: stop.signal });
     expect(dataset.labels.length).toBeGreaterThan(0);

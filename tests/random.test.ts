@@ -4,7 +4,7 @@ import { hash, MersenneTwister, normal, randloraBases, roundToBf16, torchUniform
 import golden from "./fixtures/randlora_layer.json" with { type: "json" };
 
 const sha256 = ({ buffer }: Float32Array | Int8Array): string => createHash("sha256").update(new Uint8Array(buffer)).digest("hex");
-/** Float32Array or array with 0 … n-1 put through `draw`. */
+/** The draws of indices 0 … n−1. */
 const draws = (n: number, draw: (i: number) => number): number[] => Array.from({ length: n }, (_, i) => draw(i));
 const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 
@@ -80,12 +80,48 @@ test.each(golden.sparse)("sparse bases have torch's pattern: s $s", (layer) => {
 
 // Hashes of base_model.randlora_A and _B in adapters that PEFT 0.21 saved, as float32.
 test.each([
-  ["dense", 96, 96, "5359d99006a64b014c05fb1f38a8ecb5abd0487fe8a2529488f0f306b1b49a37", "1a82e216691f6f09a18201236ed8a0c888ec08827e24b467c54cc54ea8d7ff39"],
-  ["dense", 64, 128, "e782db82b656f17a8b83063abb617ba86ece6330c9834b134310be64374adba8", "939e4b293175930fca3090824a0c4598a9f7569b9b7779b9202de4f06b20bd5a"],
-  ["sparse", 96, 96, "094e4ebef5ce8844f85725bfd65e6a184eccb5038153e316e6ff10db2f3772de", "2410f137b7b8d2842ebd98f7c3f486c2ef52c0b89dc5f55f2d5b4c942d39d960"],
-  ["sparse", 64, 128, "b9cb0372392c4c3b79edede8a7a50f70f6879043a7eba307aa79a111f07334d6", "e0e67ba99e03461d0d9ac75a6a477ad00f3bc2c7f4d172c3171601c5c9173743"],
-  ["very-sparse", 96, 96, "703cf07951cc07c9b3291a6e6f04bc845f21f44ea82a9115050b20a1b50bdbf7", "e0af823aa6a46e03a516c880b5e73250b382d297b8a9c7ce82b63e8a8b6ae79d"],
-  ["very-sparse", 64, 128, "51c9f144698f7cea0478a23fcb91010a164c26f22077c7511e05c7283abb9b8c", "d1352ddf818d72f2477eff962d5625eb65eac6490f876f021c33ff0ebbea9c9c"],
+  [
+    "dense",
+    96,
+    96,
+    "5359d99006a64b014c05fb1f38a8ecb5abd0487fe8a2529488f0f306b1b49a37",
+    "1a82e216691f6f09a18201236ed8a0c888ec08827e24b467c54cc54ea8d7ff39",
+  ],
+  [
+    "dense",
+    64,
+    128,
+    "e782db82b656f17a8b83063abb617ba86ece6330c9834b134310be64374adba8",
+    "939e4b293175930fca3090824a0c4598a9f7569b9b7779b9202de4f06b20bd5a",
+  ],
+  [
+    "sparse",
+    96,
+    96,
+    "094e4ebef5ce8844f85725bfd65e6a184eccb5038153e316e6ff10db2f3772de",
+    "2410f137b7b8d2842ebd98f7c3f486c2ef52c0b89dc5f55f2d5b4c942d39d960",
+  ],
+  [
+    "sparse",
+    64,
+    128,
+    "b9cb0372392c4c3b79edede8a7a50f70f6879043a7eba307aa79a111f07334d6",
+    "e0e67ba99e03461d0d9ac75a6a477ad00f3bc2c7f4d172c3171601c5c9173743",
+  ],
+  [
+    "very-sparse",
+    96,
+    96,
+    "703cf07951cc07c9b3291a6e6f04bc845f21f44ea82a9115050b20a1b50bdbf7",
+    "e0af823aa6a46e03a516c880b5e73250b382d297b8a9c7ce82b63e8a8b6ae79d",
+  ],
+  [
+    "very-sparse",
+    64,
+    128,
+    "51c9f144698f7cea0478a23fcb91010a164c26f22077c7511e05c7283abb9b8c",
+    "d1352ddf818d72f2477eff962d5625eb65eac6490f876f021c33ff0ebbea9c9c",
+  ],
 ] as const)("%s bases (%i, %i) are those of a saved adapter, scale included", (variant, MN, MX, hashA, hashB) => {
   const { A, B } = randloraBases({ r: 5, MN, MX, seed: 0, variant });
   expect(sha256(A)).toBe(hashA);

@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { openTokenizer } from "../src/models/tokenizer.ts";
 
-const json = (name: string): object => JSON.parse(readFileSync(new URL(`../public/models/clip-tiny/${name}`, import.meta.url), "utf8")) as object;
+const json = (name: string): object =>
+  JSON.parse(readFileSync(new URL(`../public/models/clip-tiny/${name}`, import.meta.url), "utf8")) as object;
 const tokenizer = openTokenizer(json("tokenizer.json"), json("tokenizer_config.json"));
 const START = 4094;
 const END = 4095;

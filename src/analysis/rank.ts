@@ -18,8 +18,9 @@ export function rankOf(delta: Float32Array, rows: number, cols: number): RankMet
   const sigma = singularValues(delta, rows, cols);
   const largest = sigma[0] ?? 0;
   const sum = sigma.reduce((total, s) => total + s, 0);
-  // 0 / 0 is NaN, which is what a zero ΔW must give; NaN passes through.
-  const entropy = sigma.reduce((total, s) => (s === 0 && sum > 0 ? total : total - (s / sum) * Math.log(s / sum)), 0);
+  // Of a zero ΔW the shares are 0 / 0, and NaN passes through to the metrics, as it must.
+  const shares = sigma.map((s) => s / sum);
+  const entropy = shares.reduce((total, share) => (share === 0 ? total : total - share * Math.log(share)), 0);
   return {
     singularValues: new Float32Array(sigma),
     effectiveRank: Math.exp(entropy),

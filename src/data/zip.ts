@@ -1,7 +1,8 @@
 /** A zip as a source: its directory is listed at once, each entry is unpacked when its turn comes. */
 
 // The build without bundled codecs: every browser that has WebGPU inflates by itself.
-import { BlobReader, type FileEntry, ZipReader } from "@zip.js/zip.js/lib/zip-core-custom.js";
+import { type FileEntry, ZipReader } from "@zip.js/zip.js/lib/zip-core-custom.js";
+import { BlockReader } from "./block.ts";
 import type { Note } from "./dataset.ts";
 import { Refusal } from "./refusal.ts";
 import { arrange, type Found, type Labelling, type Source } from "./source.ts";
@@ -29,7 +30,7 @@ export async function fromZip(blob: Blob, name: string, labelling: Labelling = {
   const leaveOut = (source: string, kind: Note["kind"], reason: string) => notes.push({ source, kind, reason, outcome: "left out" });
   const spent = { bytes: 0 };
   try {
-    const reader = new ZipReader(new BlobReader(blob), {
+    const reader = new ZipReader(new BlockReader(blob), {
       useWebWorkers: false,
       strictness: "tolerant",
       checkCrc32: true,

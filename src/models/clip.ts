@@ -73,6 +73,7 @@ function imageTower(scope: Scope, vision: ClipConfig["vision"]): ImageTower {
   return {
     size,
     width,
+    tokens: count + 1,
     features(pass, pixels) {
       const { tape } = pass;
       const batch = pixels.shape[0] as number;

@@ -73,6 +73,8 @@ export class Scope {
 export interface ImageTower {
   /** Side of its square input in pixels. */
   readonly size: number;
+  /** Rows of activations that an image has inside. */
+  readonly tokens: number;
   /** Numbers in the pooled features; what a linear head reads. */
   readonly width: number;
   /** pixels (B, 3, size, size) → features (B, width). */

@@ -34,6 +34,7 @@ export default defineOracle<"x", never, Gelu>({
     { name: "tanh, on the left", shapes: { x: [300] }, cfg: { kind: "tanh" }, offset: { x: -3 }, tolerance: 1e-6 },
     { name: "exact, far on the left", shapes: { x: [9] }, cfg: { kind: "exact" }, offset: { x: -1e9 } },
     { name: "tanh, far on the right", shapes: { x: [9] }, cfg: { kind: "tanh" }, offset: { x: 1e20 } },
+    { name: "quick, far on the right", shapes: { x: [9] }, cfg: { kind: "quick" }, offset: { x: 1e30 } },
     { name: "quick, far on the left", shapes: { x: [9] }, cfg: { kind: "quick" }, offset: { x: -1e4 } },
   ],
 });

@@ -61,6 +61,11 @@ export class Arena {
     });
   }
 
+  destroy(): void {
+    for (const slab of this.#slabs) slab.destroy();
+    this.#slabs = [];
+  }
+
   async #bind(launches: readonly Launch[], compiled: () => void): Promise<Plan> {
     const params = packAll(this.#gpu, launches.map((launch) => ({ source: shader(launch.shader), params: launch.params })));
     const pipelines = await Promise.all(launches.map((launch) => this.#kernels.pipeline(launch).then((pipeline) => (compiled(), pipeline))));

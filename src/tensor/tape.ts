@@ -2,12 +2,16 @@
 import { type AnyOp, flatGroups, type Grads, type Launch, type Named, type OpDef, type Recorder } from "./op.ts";
 import { type ElementType, numel, owner, reshape, type Tensor, tensor } from "./tensor.ts";
 
-interface Node {
+/** What an op gave. */
+export interface Applied {
+  readonly y: Tensor;
+  readonly saved: Readonly<Record<string, Tensor>>;
+}
+
+interface Node extends Applied {
   readonly op: AnyOp;
   readonly inputs: Readonly<Record<string, Tensor | undefined>>;
   readonly cfg: unknown;
-  readonly y: Tensor;
-  readonly saved: Readonly<Record<string, Tensor>>;
 }
 
 export class Tape implements Recorder {
@@ -29,13 +33,18 @@ export class Tape implements Recorder {
 
   /** Records the op's forward and remembers it for `backward`. The result needs a gradient if any input does. */
   apply<I extends string, O extends string, C>(op: OpDef<I, O, C>, inputs: Named<I, O>, cfg: C): Tensor {
+    return this.record(op, inputs, cfg).y;
+  }
+
+  /** As `apply`, with the tensors that the op saves, such as the loss of every row. */
+  record<I extends string, O extends string, C>(op: OpDef<I, O, C>, inputs: Named<I, O>, cfg: C): Applied {
     const { y, saved = {} } = op.forward(this, inputs, cfg);
     const all: Readonly<Record<string, Tensor | undefined>> = inputs;
     if (Object.values(all).some((x) => x?.needsGrad)) {
       owner(y).needsGrad = true;
       this.#nodes.push({ op, inputs: all, cfg, y, saved });
     }
-    return y;
+    return { y, saved };
   }
 
   /**

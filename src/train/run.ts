@@ -69,7 +69,7 @@ export type RunEvent =
       readonly trainImages: number;
       readonly validationImages: number;
     }
-  /** Losses of steps that have finished: `steps[i]` (1-based) has `losses[lane][i]`. */
+  /** Steps that have finished: `steps[i]` (1-based) has `losses[lane][i]`. */
   | {
       readonly type: "steps";
       readonly steps: readonly number[];
@@ -99,6 +99,6 @@ export type RunEvent =
 export interface Prediction {
   /** Per lane, probabilities by class. */
   readonly lanes: readonly Float32Array[];
-  /** Probabilities of the model before training. */
-  readonly before: Float32Array;
+  /** Probabilities of the model before training; a linear head has none. */
+  readonly before?: Float32Array;
 }

@@ -24,10 +24,11 @@ export async function install() {
   if (isInstalled(read("package-lock.json"), read("node_modules/.package-lock.json"))) return;
   console.log("Installing the packages of package-lock.json …");
   // No package here needs its install script: Dawn's binding comes ready-made for every system.
-  const args = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+  // `--no-save` leaves package-lock.json as it is.
+  const args = ["install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
   const npm = process.env.npm_execpath; // set by `npm start` and `npm test`; spares us npm.cmd on Windows
   const code = npm ? await run(process.execPath, [npm, ...args]) : await run("npm", args, { shell: process.platform === "win32" });
   if (code === 0) return;
-  console.error("`npm ci` failed: see above. It needs the network once.");
+  console.error("`npm install` failed: see above. It needs the network once.");
   process.exit(code);
 }

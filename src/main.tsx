@@ -1,0 +1,34 @@
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+import { loadSample } from "./store/images.ts";
+import { loadRegistry } from "./store/methods.ts";
+import { followRace } from "./store/predictions.ts";
+import { mirrorAddress, useSetup } from "./store/setup.ts";
+import { checkSupport } from "./store/support.ts";
+import { App } from "./ui/app.tsx";
+import { applyTheme } from "./ui/theme.ts";
+import "./ui/base.css";
+import "./ui/parts.css";
+import "./ui/panels.css";
+import "./ui/charts.css";
+
+applyTheme();
+// A file dropped beside its target would otherwise replace the page.
+for (const type of ["dragover", "drop"]) window.addEventListener(type, (event) => event.preventDefault());
+
+const root = document.getElementById("root");
+if (!root) throw new Error("index.html has no #root.");
+
+// The link's settings are checked against the methods' fields, so these come first.
+await loadRegistry();
+mirrorAddress(window);
+followRace();
+void checkSupport();
+createRoot(root).render(
+  <StrictMode>
+    <App />
+  </StrictMode>,
+);
+
+const { sample } = useSetup.getState();
+if (sample) void loadSample(sample);

@@ -1,0 +1,33 @@
+/** A run as one JSON file: what was asked for and what came out. */
+import { useRace } from "./race.ts";
+
+export function exportRun(): void {
+  const { config, classes, gpu, software, memory, lanes, validations, points, step, phase, stopped, trainImages, validationImages } =
+    useRace.getState();
+  if (!config) return;
+  const record = {
+    format: "fullrank-run",
+    config,
+    classes,
+    device: { gpu, software },
+    images: { train: trainImages, validation: validationImages },
+    outcome: { step, phase, stopped },
+    memory,
+    lanes: lanes.map(({ rank, ...lane }) => ({
+      ...lane,
+      rank: rank && {
+        step: rank.step,
+        layers: rank.layers.map((layer) => ({ ...layer, singularValues: Array.from(layer.singularValues) })),
+      },
+    })),
+    validations,
+    /** Thinned to what the chart draws; spikes are kept. */
+    losses: points,
+  };
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([JSON.stringify(record, null, 1)], { type: "application/json" }));
+  link.download = `fullrank-${config.lanes.map(({ method }) => method).join("-")}-step${step}.json`;
+  link.click();
+  // The download has begun by then; the memory is wanted back.
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}

@@ -1,0 +1,257 @@
+/** Several methods on one model, one dataset and the same batches: everything on the GPU, ready to step. */
+import { batches } from "../data/batch.ts";
+import type { Dataset, Preprocess, Split } from "../data/dataset.ts";
+import { readback, storage, write } from "../gpu/memory.ts";
+import type { Site } from "../models/model.ts";
+import { Arena, type Plan } from "../tensor/plan.ts";
+import type { Backbone } from "./backbone.ts";
+import { targetSites } from "./catalog.ts";
+import { Lane } from "./lane.ts";
+import { type AdamW, RING } from "./optimizer.ts";
+import { Batch, type Evaluation, type Head, headValues, type Input, recordDelta, recordEvaluation, recordStep, unit } from "./record.ts";
+import type { Memory, Prediction, RunConfig } from "./run.ts";
+import { learningRate } from "./schedule.ts";
+
+export interface RaceSetup {
+  readonly backbone: Backbone;
+  readonly config: RunConfig;
+  readonly dataset: Dataset;
+  readonly split: Split;
+  readonly preprocess: Preprocess;
+  readonly onStatus: (text: string, progress?: number) => void;
+}
+
+export interface StepFigures {
+  readonly loss: number;
+  /** Share of the batch that was right. */
+  readonly accuracy: number;
+  readonly gradNorm: number;
+  /** Gradients (or the loss) that are NaN or infinite; the step changed nothing when there are any. */
+  readonly notFinite: number;
+}
+
+export interface Score {
+  readonly loss: number;
+  readonly accuracy: number;
+  readonly correct: number;
+  /** One byte for each validation image: 1 where the prediction was right. */
+  readonly hits: Uint8Array;
+}
+
+interface Prepared extends Evaluation {
+  readonly plan: Plan;
+}
+
+export class Race {
+  readonly lanes: readonly Lane[];
+  readonly sites: readonly Site[];
+  readonly #setup: RaceSetup;
+  readonly #adamw: AdamW;
+  readonly #batchOf: (step: number) => Uint32Array;
+  readonly #arena: Arena;
+  readonly #trainBatch: Batch;
+  readonly #testBatch: Batch;
+  readonly #steps: readonly Plan[];
+  /** One per lane, then the model before training where its head is frozen. */
+  readonly #evaluations: readonly Prepared[];
+  readonly #deltas: readonly (readonly Plan[])[];
+  readonly #copy: GPUBuffer;
+  readonly #delta: GPUBuffer;
+
+  private constructor(setup: RaceSetup, parts: Parts) {
+    this.#setup = setup;
+    this.lanes = parts.lanes;
+    this.sites = parts.sites;
+    this.#adamw = adamwOf(setup.config);
+    this.#batchOf = batches(setup.split.train, setup.config.batch, setup.config.seed);
+    this.#arena = parts.arena;
+    this.#trainBatch = parts.trainBatch;
+    this.#testBatch = parts.testBatch;
+    this.#copy = parts.copy;
+    this.#delta = parts.delta;
+    this.#steps = parts.plans.slice(0, parts.lanes.length);
+    this.#evaluations = parts.evaluations.map((evaluation, i) => ({ ...evaluation, plan: parts.plans[parts.lanes.length + i] as Plan }));
+    const first = parts.lanes.length + parts.evaluations.length;
+    this.#deltas = parts.lanes.map((_, l) => parts.plans.slice(first + l * parts.sites.length, first + (l + 1) * parts.sites.length));
+  }
+
+  /** Loads, records and compiles. Throws when the GPU's memory does not suffice, naming what to make smaller. */
+  static async open(setup: RaceSetup): Promise<Race> {
+    const { backbone, config, dataset, split, preprocess, onStatus } = setup;
+    const { gpu, kernels, model } = backbone;
+    onStatus("Embedding the class names");
+    const head: Head =
+      config.head.kind === "linear"
+        ? { kind: "linear", classes: dataset.classes.length }
+        : { kind: "text", classes: await backbone.embedTexts(prompts(config.head.template, dataset.classes)) };
+    onStatus("Drawing the random bases");
+    const sites = targetSites(backbone.sites, config.targets);
+    const values = headValues(head, model.image.width, config.seed);
+    const lanes = config.lanes.map((lane) => new Lane(gpu, { sites, config: lane, seed: config.seed, head: values }));
+    const [trainBatch, testBatch] = [new Batch(backbone, config.batch), new Batch(backbone, Math.max(1, Math.min(config.batch, split.validation.length)))];
+    write(gpu, trainBatch.count.buffer as GPUBuffer, 0, new Uint32Array([config.batch]));
+    const input = (batch: Batch): Input => ({ backbone, batch, head, mean: preprocess.mean, std: preprocess.std });
+    const one = unit(backbone);
+    const steps = lanes.map((lane) => recordStep(input(trainBatch), lane, one, config.labelSmoothing, adamwOf(config)));
+    const before = head.kind === "text" ? [undefined] : [];
+    const evaluations = [...lanes, ...before].map((lane) => recordEvaluation(input(testBatch), lane));
+    const largest = Math.max(...sites.map((site) => 4 * site.in * site.out));
+    const copy = storage(gpu, Math.max(...lanes.map(({ trainables }) => trainables.weight.size)), "trainables, copied");
+    const [zeros, delta] = [storage(gpu, largest, "zeros"), storage(gpu, largest, "ΔW")];
+    const deltas = lanes.flatMap((lane) => sites.map((site) => recordDelta(backbone, lane, site, copy, zeros, delta)));
+    const arena = new Arena(gpu, kernels);
+    const tapes = [...steps, ...evaluations.map(({ tape }) => tape), ...deltas];
+    const plans = await arena.plan(tapes, (done, all) => onStatus("Compiling kernels", done / all));
+    return new Race(setup, { lanes, sites, arena, trainBatch, testBatch, evaluations, plans, copy, delta });
+  }
+
+  get memory(): Memory {
+    return {
+      weights: this.#setup.backbone.bytes,
+      activations: this.#arena.bytes,
+      lanes: this.lanes.map(({ trainables, frozenBytes }) => ({ ...trainables.bytes, frozen: frozenBytes })),
+    };
+  }
+
+  /** How each lane runs its layers, in words. */
+  get ways(): readonly string[] {
+    const rows = this.#setup.config.batch * this.#setup.backbone.model.image.tokens;
+    return this.lanes.map((lane) => lane.describe(this.sites, rows));
+  }
+
+  /** Queues step `step` (from 1) of every lane. `timestamps` may mark the begin and end of each lane. */
+  step(step: number, timestamps?: (lane: number) => GPUComputePassTimestampWrites): void {
+    const { config, backbone } = this.#setup;
+    this.#load(this.#trainBatch, this.#batchOf(step - 1));
+    const encoder = backbone.gpu.device.createCommandEncoder();
+    this.lanes.forEach((lane, l) => {
+      lane.trainables.prepare(step, learningRate(lane.config.lr, step, config), this.#adamw);
+      this.#steps[l]?.encode(encoder, timestamps?.(l));
+    });
+    backbone.gpu.device.queue.submit([encoder.finish()]);
+  }
+
+  /** Figures of the steps from `first` to `last` (from 1; at most RING of them), once they have run. */
+  async figures(lane: number, first: number, last: number): Promise<StepFigures[]> {
+    if (last - first >= RING) throw new Error(`figures: at most ${RING} steps are kept`);
+    const { history } = (this.lanes[lane] as Lane).trainables;
+    const all = new Float32Array(await readback(this.#setup.backbone.gpu, history, 0, history.size));
+    return Array.from({ length: last - first + 1 }, (_, i) => {
+      const [loss, accuracy, gradNorm, notFinite] = all.subarray(((first + i - 1) % RING) * 4) as unknown as [number, number, number, number];
+      return { loss, accuracy, gradNorm, notFinite };
+    });
+  }
+
+  /** Scores a lane on all validation images, or with `lane` = -1 the model before training. */
+  async evaluate(lane: number): Promise<Score> {
+    const { split, backbone } = this.#setup;
+    const evaluation = this.#evaluation(lane);
+    const { size } = this.#testBatch;
+    const images = split.validation;
+    const results = storage(backbone.gpu, images.length * 8 + size * 8, "results");
+    for (let first = 0; first < images.length; first += size) {
+      const some = images.subarray(first, first + size);
+      this.#load(this.#testBatch, some);
+      write(backbone.gpu, this.#testBatch.count.buffer as GPUBuffer, 0, new Uint32Array([some.length]));
+      this.#submit(evaluation.plan, (encoder) => encoder.copyBufferToBuffer(evaluation.rows.buffer as GPUBuffer, 0, results, first * 8, some.length * 8));
+    }
+    const rows = new Float32Array(await readback(backbone.gpu, results, 0, images.length * 8));
+    results.destroy();
+    const hits = Uint8Array.from({ length: images.length }, (_, i) => rows[2 * i + 1] as number);
+    const correct = hits.reduce((sum, hit) => sum + hit, 0);
+    const loss = rows.reduce((sum, value, i) => (i % 2 ? sum : sum + value), 0) / images.length;
+    return { loss, accuracy: correct / images.length, correct, hits };
+  }
+
+  /** Probabilities by class, from every lane and from the model before training, for (size, size, 3) RGB bytes. */
+  async predict(pixels: Uint8Array): Promise<Prediction> {
+    const { gpu } = this.#setup.backbone;
+    const lanes: Float32Array[] = [];
+    for (let l = 0; l < this.#evaluations.length; l++) {
+      const { plan, logits } = this.#evaluation(l < this.lanes.length ? l : -1);
+      write(gpu, this.#testBatch.pixels.buffer as GPUBuffer, 0, pixels);
+      write(gpu, this.#testBatch.count.buffer as GPUBuffer, 0, new Uint32Array([1]));
+      this.#submit(plan);
+      lanes.push(softmax(new Float32Array(await readback(gpu, logits.buffer as GPUBuffer, 0, 4 * (logits.shape[1] as number)))));
+    }
+    const before = lanes[this.lanes.length];
+    return { lanes: lanes.slice(0, this.lanes.length), ...(before && { before }) };
+  }
+
+  /** ΔW of every adapted layer as it is now; training may go on meanwhile. */
+  async *deltas(lane: number): AsyncGenerator<{ readonly site: Site; readonly delta: Float32Array<ArrayBuffer> }> {
+    const { gpu } = this.#setup.backbone;
+    const { weight } = (this.lanes[lane] as Lane).trainables;
+    const encoder = gpu.device.createCommandEncoder();
+    encoder.copyBufferToBuffer(weight, 0, this.#copy, 0, weight.size);
+    gpu.device.queue.submit([encoder.finish()]);
+    for (const [s, site] of this.sites.entries()) {
+      this.#submit(this.#deltas[lane]?.[s] as Plan);
+      yield { site, delta: new Float32Array(await readback(gpu, this.#delta, 0, 4 * site.in * site.out)) };
+    }
+  }
+
+  destroy(): void {
+    for (const lane of this.lanes) lane.destroy();
+    for (const { rows, logits } of this.#evaluations) [rows, logits].forEach(({ buffer }) => buffer?.destroy());
+    this.#arena.destroy();
+    this.#trainBatch.destroy();
+    this.#testBatch.destroy();
+    this.#copy.destroy();
+    this.#delta.destroy();
+  }
+
+  #evaluation(lane: number): Prepared {
+    const found = this.#evaluations[lane < 0 ? this.lanes.length : lane];
+    if (!found) throw new Error("A linear head has no predictions before training");
+    return found;
+  }
+
+  #load({ pixels, labels, size }: Batch, images: Uint32Array): void {
+    const { dataset, backbone } = this.#setup;
+    const bytes = 3 * dataset.size ** 2;
+    const all = new Uint8Array(size * bytes);
+    const classes = new Uint32Array(size);
+    images.forEach((image, i) => {
+      all.set(dataset.pixels.subarray(image * bytes, (image + 1) * bytes), i * bytes);
+      classes[i] = dataset.labels[image] as number;
+    });
+    write(backbone.gpu, pixels.buffer as GPUBuffer, 0, all);
+    write(backbone.gpu, labels.buffer as GPUBuffer, 0, classes);
+  }
+
+  #submit(plan: Plan, after: (encoder: GPUCommandEncoder) => void = () => undefined): void {
+    const { device } = this.#setup.backbone.gpu;
+    const encoder = device.createCommandEncoder();
+    plan.encode(encoder);
+    after(encoder);
+    device.queue.submit([encoder.finish()]);
+  }
+}
+
+interface Parts {
+  readonly lanes: readonly Lane[];
+  readonly sites: readonly Site[];
+  readonly arena: Arena;
+  readonly trainBatch: Batch;
+  readonly testBatch: Batch;
+  readonly evaluations: readonly Evaluation[];
+  readonly plans: readonly Plan[];
+  readonly copy: GPUBuffer;
+  readonly delta: GPUBuffer;
+}
+
+const adamwOf = ({ weightDecay, clip }: RunConfig): AdamW => ({ beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay, clip });
+
+/** One text per class. Throws when the template has no place for the class name. */
+export function prompts(template: string, classes: readonly string[]): string[] {
+  if (!template.includes("{class}")) throw new Error(`The prompt "${template}" does not hold {class}.`);
+  return classes.map((name) => template.replaceAll("{class}", name));
+}
+
+function softmax(logits: Float32Array): Float32Array {
+  const top = Math.max(...logits);
+  const weights = logits.map((v) => Math.exp(v - top));
+  const total = weights.reduce((sum, w) => sum + w, 0);
+  return weights.map((w) => w / total);
+}

@@ -1,0 +1,129 @@
+/** Recordings of what a race does again and again: a training step, an evaluation, and ΔW. */
+import { mergedWeight, type Values, type Way } from "../adapters/adapter.ts";
+import { storage, upload } from "../gpu/memory.ts";
+import type { Pass, Site } from "../models/model.ts";
+import { crossentropy } from "../ops/crossentropy.ts";
+import { l2norm } from "../ops/l2norm.ts";
+import { matmul } from "../ops/matmul.ts";
+import { normalize } from "../ops/normalize.ts";
+import { uniform } from "../tensor/random.ts";
+import { Tape } from "../tensor/tape.ts";
+import { byteLength, type Tensor, tensor } from "../tensor/tensor.ts";
+import type { Backbone } from "./backbone.ts";
+import { frozenPass, type Lane } from "./lane.ts";
+import type { AdamW } from "./optimizer.ts";
+
+/** Images on their way in: bytes, labels, and how many of them count. All lanes read the same one. */
+export class Batch {
+  readonly size: number;
+  /** Packed bytes, (size, side, side, 3). */
+  readonly pixels: Tensor;
+  readonly labels: Tensor;
+  /** (1) The rows after these are padding. */
+  readonly count: Tensor;
+
+  constructor({ gpu, model }: Backbone, size: number) {
+    const bytes = size * 3 * model.image.size ** 2;
+    const integers = (n: number, label: string) => tensor([n], { type: "u32", label, buffer: storage(gpu, 4 * n, label) });
+    this.size = size;
+    this.pixels = integers(Math.ceil(bytes / 4), "pixels");
+    this.labels = integers(size, "labels");
+    this.count = integers(1, "count");
+  }
+
+  destroy(): void {
+    for (const { buffer } of [this.pixels, this.labels, this.count]) buffer?.destroy();
+  }
+}
+
+/** What turns features into logits: frozen class embeddings, or a linear layer that every lane trains for itself. */
+export type Head = { readonly kind: "text"; readonly classes: Tensor } | { readonly kind: "linear"; readonly classes: number };
+
+/** First values of a linear head, uniform in ±1/√width as PyTorch's nn.Linear; the same in every lane. */
+export function headValues(head: Head, width: number, seed: number): Map<string, Values> {
+  if (head.kind === "text") return new Map();
+  const draw = (n: number, stream: number) => Float32Array.from({ length: n }, (_, i) => (2 * uniform(seed, stream, i) - 1) / Math.sqrt(width));
+  return new Map([
+    ["head.weight", { shape: [head.classes, width], data: draw(head.classes * width, 0x68656164) }],
+    ["head.bias", { shape: [head.classes], data: draw(head.classes, 0x62696173) }],
+  ]);
+}
+
+export interface Input {
+  readonly backbone: Backbone;
+  readonly batch: Batch;
+  readonly head: Head;
+  readonly mean: readonly [number, number, number];
+  readonly std: readonly [number, number, number];
+}
+
+function logits({ backbone: { model }, batch, head, mean, std }: Input, pass: Pass, lane: Lane | undefined): Tensor {
+  const { tape } = pass;
+  const pixels = tape.apply(normalize, { pixels: batch.pixels }, { size: model.image.size, mean, std });
+  return classify(pass, model.image.features(pass, pixels), head, model.text, lane);
+}
+
+/** features (B, width) → logits (B, classes). */
+export function classify(pass: Pass, features: Tensor, head: Head, text: Backbone["model"]["text"], lane: Lane | undefined): Tensor {
+  const { tape } = pass;
+  if (head.kind === "linear") {
+    if (!lane) throw new Error("A linear head belongs to a lane");
+    return tape.apply(matmul, { a: features, b: lane.tensor("head.weight"), bias: lane.tensor("head.bias") }, { transB: true });
+  }
+  if (!text) throw new Error("This model has no text tower; choose the learned linear head.");
+  const unit = tape.apply(l2norm, { x: text.project(pass, features) }, {});
+  return tape.apply(matmul, { a: unit, b: head.classes }, { transB: true, alpha: text.scale });
+}
+
+/** Forward, backward and AdamW of one lane. `one` (1) holds 1, the gradient of the loss. `way` overrules the choice by cost. */
+export function recordStep(input: Input, lane: Lane, one: Tensor, smoothing: number, adamw: AdamW, way?: Way): Tape {
+  const tape = new Tape(input.backbone.gpu.software);
+  const pass = lane.pass(tape, true, way);
+  recordLoss(tape, lane, logits(input, pass, lane), input.batch, one, smoothing, adamw);
+  return tape;
+}
+
+/** From logits on: loss, backward, AdamW. */
+export function recordLoss(tape: Tape, lane: Lane, scores: Tensor, { labels, count }: Pick<Batch, "labels" | "count">, one: Tensor, smoothing: number, adamw: AdamW): void {
+  const { y: loss, saved } = tape.record(crossentropy, { logits: scores, labels, count }, { smoothing });
+  const grads = tape.backward(loss, one);
+  for (const trainable of lane.trainables.tensors.values()) {
+    const gradient = grads.get(trainable);
+    if (gradient) lane.trainables.place(tape, trainable, gradient);
+  }
+  lane.trainables.record(tape, loss, saved.rows as Tensor, adamw);
+}
+
+/** A forward pass whose results stay on the GPU. */
+export interface Evaluation {
+  readonly tape: Tape;
+  /** (B, 2): loss, and whether the prediction is right. */
+  readonly rows: Tensor;
+  /** (B, classes) */
+  readonly logits: Tensor;
+}
+
+/** Without a lane: the model before training. */
+export function recordEvaluation(input: Input, lane: Lane | undefined): Evaluation {
+  const { gpu } = input.backbone;
+  const tape = new Tape(gpu.software);
+  const scores = logits(input, lane ? lane.pass(tape, false) : frozenPass(tape), lane);
+  const { labels, count } = input.batch;
+  const { saved } = tape.record(crossentropy, { logits: scores, labels, count }, { smoothing: 0 });
+  const keep = (x: Tensor): Tensor => Object.assign(x, { buffer: storage(gpu, byteLength(x), "evaluation") });
+  return { tape, rows: keep(saved.rows as Tensor), logits: keep(scores) };
+}
+
+/** ΔW of one layer from a copy of the lane's trainables, into `delta`. `zeros` stands in for the frozen weight. */
+export function recordDelta({ gpu }: Backbone, lane: Lane, site: Site, copy: GPUBuffer, zeros: GPUBuffer, delta: GPUBuffer): Tape {
+  const tape = new Tape(gpu.software);
+  const attached = lane.attached(site, copy);
+  if (!attached) throw new Error(`${site.path} is not adapted`);
+  const shape = [site.out, site.in];
+  const y = mergedWeight(tape, attached, site, tensor(shape, { buffer: zeros }));
+  y.buffer = delta;
+  return tape;
+}
+
+/** (1) holding 1. */
+export const unit = ({ gpu }: Backbone): Tensor => tensor([1], { label: "one", buffer: upload(gpu, new Float32Array([1]), "one") });

@@ -1,0 +1,71 @@
+/** The name, the machine, and what can be taken away from here. */
+import { useEffect, useState } from "react";
+import { exportRun } from "../store/record.ts";
+import { useRace } from "../store/race.ts";
+import { useSupport } from "../store/support.ts";
+import { How } from "./help/how.tsx";
+import { Icon } from "./parts/icon.tsx";
+import { toggleTheme } from "./theme.ts";
+
+export function Header() {
+  const hasRun = useRace((race) => race.config !== null);
+  return (
+    <header className="header">
+      <h1>
+        <svg viewBox="0 0 32 32" aria-hidden="true" className="logo">
+          <path d="M5 8h9v17" stroke="var(--lora)" fill="none" strokeWidth="3.2" strokeLinejoin="round" />
+          <path d="M5 8c8 0 14 1.5 22 6" stroke="var(--randlora)" fill="none" strokeWidth="3.2" strokeLinecap="round" />
+        </svg>
+        Fullrank
+      </h1>
+      <p className="tagline">LoRA against RandLoRA, on your images, in this tab</p>
+      <Machine />
+      <nav aria-label="Page">
+        <How />
+        <Share />
+        <button type="button" className="quiet" disabled={!hasRun} onClick={exportRun}>
+          <Icon name="download" /> <span className="label">Export</span>
+        </button>
+        <button type="button" className="quiet" aria-label="Light or dark" onClick={toggleTheme}>
+          <Icon name="theme" />
+        </button>
+      </nav>
+    </header>
+  );
+}
+
+function Machine() {
+  const support = useSupport();
+  const gpu = useRace((race) => race.gpu);
+  if (support.state !== "ready") return null;
+  return (
+    <p className="machine" title="Training runs here, through WebGPU">
+      <i className="dot" /> {gpu || support.gpu} · WebGPU
+    </p>
+  );
+}
+
+const SAID_MS = 2500;
+
+function Share() {
+  const [said, setSaid] = useState("");
+  useEffect(() => {
+    const timer = setTimeout(() => setSaid(""), SAID_MS);
+    return () => clearTimeout(timer);
+  }, [said]);
+  const share = () =>
+    navigator.clipboard.writeText(location.href).then(
+      () => setSaid("Link copied"),
+      () => setSaid("Copy the address above"),
+    );
+  return (
+    <>
+      <button type="button" className="quiet" onClick={() => void share()}>
+        <Icon name="share" /> <span className="label">Share</span>
+      </button>
+      <span role="status" className="said">
+        {said}
+      </span>
+    </>
+  );
+}

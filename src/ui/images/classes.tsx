@@ -1,0 +1,155 @@
+/** The class table: names to edit, counts as bars, pictures to look at, files to add. */
+import { useMemo, useState } from "react";
+import type { Dataset } from "../../data/dataset.ts";
+import { type ClassRow, classTable, imagePixels } from "../../data/table.ts";
+import { importDrop, importFiles, remove, rename } from "../../store/images.ts";
+import { ask } from "../../store/predictions.ts";
+import { count, plural } from "../numbers.ts";
+import { Choose, Drop } from "../parts/drop.tsx";
+import { Icon } from "../parts/icon.tsx";
+import { Modal } from "../parts/modal.tsx";
+import { Thumbs } from "./thumbs.tsx";
+
+/** Rows drawn at once; a thousand classes come in pages. */
+const PAGE = 60;
+const STRIP = 5;
+
+export function Classes({ dataset }: { readonly dataset: Dataset }) {
+  const rows = useMemo(() => classTable(dataset), [dataset]);
+  const [shown, setShown] = useState(PAGE);
+  const most = rows.reduce((largest, row) => Math.max(largest, row.count), 1);
+  return (
+    <>
+      <ul className="classes" aria-label="Classes">
+        {rows.slice(0, shown).map((row) => (
+          <ClassItem key={row.name} row={row} dataset={dataset} share={row.count / most} />
+        ))}
+      </ul>
+      {rows.length > shown && (
+        <button type="button" onClick={() => setShown(shown + 10 * PAGE)}>
+          Show more ({count(rows.length - shown)})
+        </button>
+      )}
+    </>
+  );
+}
+
+interface ItemProps {
+  readonly row: ClassRow;
+  readonly dataset: Dataset;
+  readonly share: number;
+}
+
+function ClassItem({ row, dataset, share }: ItemProps) {
+  const strip = useMemo(() => row.images.slice(0, STRIP).map((image) => imagePixels(dataset, image)), [row, dataset]);
+  return (
+    <li>
+      <Drop className="class" onDrop={(items) => void importDrop(items, row.name)}>
+        <ClassName name={row.name} />
+        <span className="class-count">{count(row.count)}</span>
+        <button type="button" className="quiet" aria-label={`Remove class ${row.name}`} onClick={() => remove(row.name)}>
+          <Icon name="close" />
+        </button>
+        <span className="bar" aria-hidden="true">
+          <i style={{ width: `${share * 100}%` }} />
+        </span>
+        <Modal
+          wide
+          title={row.name}
+          trigger={
+            <button type="button" className="strip" aria-label={`Look at ${plural(row.count, "image")} of ${row.name}`}>
+              <Thumbs images={strip} size={dataset.size} places={STRIP} />
+            </button>
+          }
+        >
+          <Gallery row={row} dataset={dataset} />
+        </Modal>
+      </Drop>
+    </li>
+  );
+}
+
+function ClassName({ name }: { readonly name: string }) {
+  const [text, setText] = useState(name);
+  const commit = () => {
+    if (text.trim() && text !== name) rename(name, text);
+    else setText(name);
+  };
+  return (
+    <input
+      className="class-name"
+      aria-label={`Name of class ${name}`}
+      // Names come in every script, and each should start on its own side.
+      dir="auto"
+      value={text}
+      onChange={(event) => setText(event.target.value)}
+      onBlur={commit}
+      onKeyDown={(event) => {
+        if (event.key === "Enter") event.currentTarget.blur();
+        if (event.key === "Escape") setText(name);
+      }}
+    />
+  );
+}
+
+function Gallery({ row, dataset }: { readonly row: ClassRow; readonly dataset: Dataset }) {
+  const [shown, setShown] = useState(120);
+  return (
+    <>
+      <div className="row">
+        <p className="hint">As the model sees them, {dataset.size} × {dataset.size} pixels. Choose one to ask every method about it.</p>
+        <Choose accept="image/*,.zip" onChoose={(files) => void importFiles(files, row.name)}>
+          <Icon name="plus" /> Add images
+        </Choose>
+      </div>
+      <div className="gallery">
+        {row.images.slice(0, shown).map((image) => {
+          const pixels = imagePixels(dataset, image);
+          const name = dataset.sources[image] ?? "";
+          return (
+            <button
+              key={image}
+              type="button"
+              title={name}
+              aria-label={`Ask about ${name}`}
+              onClick={() => ask({ name, pixels: pixels.slice(), size: dataset.size, truth: row.name })}
+            >
+              <Thumbs images={[pixels]} size={dataset.size} />
+            </button>
+          );
+        })}
+      </div>
+      {row.images.length > shown && (
+        <button type="button" onClick={() => setShown(shown + 480)}>
+          Show more ({count(row.images.length - shown)})
+        </button>
+      )}
+    </>
+  );
+}
+
+/** For loose files that lie in no class folder. */
+export function NewClass({ first }: { readonly first: boolean }) {
+  const [name, setName] = useState("");
+  return (
+    <div className="row new-class">
+      <input
+        aria-label="Name of a new class"
+        placeholder={first ? "or name a class" : "new class"}
+        dir="auto"
+        value={name}
+        onChange={(event) => setName(event.target.value)}
+      />
+      <Choose
+        accept="image/*,.zip"
+        disabled={name.trim() === ""}
+        onChoose={(files) => {
+          void importFiles(files, name);
+          setName("");
+        }}
+      >
+        <Icon name="plus" /> Images
+      </Choose>
+    </div>
+  );
+}

@@ -1,0 +1,122 @@
+/** Step 1: images in, by drop, by dialog or from a sample set, and what came of it. */
+import { useState } from "react";
+import { SAMPLES } from "../../data/samples.ts";
+import { cancelImport, clearImages, dismissImportFault, importDrop, importFiles, loadSample, useImages } from "../../store/images.ts";
+import { useSetup } from "../../store/setup.ts";
+import { count, plural } from "../numbers.ts";
+import { Choose, Drop } from "../parts/drop.tsx";
+import { Icon } from "../parts/icon.tsx";
+import { FaultText, Notice } from "../parts/notice.tsx";
+import { Classes, NewClass } from "./classes.tsx";
+import { Report } from "./report.tsx";
+import { Thumbs } from "./thumbs.tsx";
+
+export function ImagesPanel() {
+  const { dataset, importing, fault, report } = useImages();
+  return (
+    <section className="panel images" aria-labelledby="images-title">
+      <h2 id="images-title">
+        <span className="number-badge">1</span> Images
+      </h2>
+      <Drop className={dataset ? "panel-body" : "panel-body empty"} onDrop={(items) => void importDrop(items)}>
+        {importing ? <Importing /> : <Sources compact={dataset !== null} />}
+        {fault && (
+          <Notice kind="error" onDismiss={dismissImportFault}>
+            <FaultText fault={fault} />
+          </Notice>
+        )}
+        {dataset && !importing && (
+          <>
+            <Summary />
+            {report && <Report report={report} />}
+            <Classes dataset={dataset} />
+          </>
+        )}
+        {!importing && <NewClass first={dataset === null} />}
+      </Drop>
+      <p className="hint private">Your images stay in this tab: nothing is uploaded.</p>
+    </section>
+  );
+}
+
+function Sources({ compact }: { readonly compact: boolean }) {
+  const chosen = useSetup((setup) => setup.sample);
+  const [sample, setSample] = useState(chosen ?? SAMPLES[0]?.id ?? "");
+  const known = SAMPLES.find(({ id }) => id === sample);
+  return (
+    <div className={`sources ${compact ? "compact" : ""}`}>
+      {!compact && (
+        <div className="invite">
+          <Icon name="images" />
+          <p>
+            <b>Drop a folder or a zip</b> that holds one folder of images per class.
+          </p>
+        </div>
+      )}
+      <div className="row">
+        <Choose folder onChoose={(files) => void importFiles(files)}>
+          <Icon name="folder" /> Folder
+        </Choose>
+        <Choose accept=".zip,image/*" onChoose={(files) => void importFiles(files)}>
+          Zip or files
+        </Choose>
+        {compact && (
+          <button type="button" className="quiet" onClick={clearImages}>
+            Clear
+          </button>
+        )}
+      </div>
+      <div className="row sample">
+        <button type="button" className={compact ? "" : "primary"} onClick={() => void loadSample(sample)}>
+          Load sample
+        </button>
+        <select aria-label="Sample set" value={sample} onChange={(event) => setSample(event.target.value)}>
+          {SAMPLES.map(({ id, title, count: images }) => (
+            <option key={id} value={id}>
+              {title} ({images})
+            </option>
+          ))}
+        </select>
+      </div>
+      {!compact && known && <p className="hint">{known.licence}</p>}
+    </div>
+  );
+}
+
+function Importing() {
+  const { importing, fresh } = useImages();
+  const model = useImages((images) => images.dataset?.size) ?? Math.sqrt((fresh[0]?.length ?? 3) / 3);
+  if (!importing) return null;
+  const { name, seen, total, taken, perSecond } = importing;
+  return (
+    <div className="importing">
+      <p role="status">
+        Reading {name}: {count(seen)} of {total > 0 ? count(total) : "…"} files
+      </p>
+      <progress aria-label="Import" value={total > 0 ? seen / total : undefined} />
+      <p className="hint">
+        {plural(taken, "image")} taken{perSecond > 0 ? `, ${count(Math.round(perSecond))} a second` : ""}
+      </p>
+      {fresh.length > 0 && <Thumbs images={fresh} size={model} places={6} />}
+      <button type="button" onClick={cancelImport}>
+        Cancel, keep what is in
+      </button>
+    </div>
+  );
+}
+
+function Summary() {
+  const dataset = useImages((images) => images.dataset);
+  const validation = useSetup((setup) => setup.config.validation);
+  if (!dataset) return null;
+  const images = dataset.labels.length;
+  const held = Math.round(images * validation);
+  return (
+    <p className="summary">
+      <b>{plural(images, "image")}</b> in {plural(dataset.classes.length, "class", "classes")}
+      <span className="hint">
+        about {count(images - held)} to train on, {count(held)} to check with
+      </span>
+    </p>
+  );
+}

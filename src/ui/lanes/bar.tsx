@@ -1,0 +1,96 @@
+/** Who races, and under which rules. */
+import { DropdownMenu, Popover } from "radix-ui";
+import { epochsOf, laneParameters, MAX_LANES, NUMBERS, stepsOf } from "../../store/config.ts";
+import { useImages } from "../../store/images.ts";
+import { listMethods } from "../../store/methods.ts";
+import { useRace } from "../../store/race.ts";
+import { useSetup } from "../../store/setup.ts";
+import { looksOf } from "../look.ts";
+import { Icon } from "../parts/icon.tsx";
+import { NumberField } from "../parts/number.tsx";
+import { Lane } from "./lane.tsx";
+import { Rules } from "./rules.tsx";
+
+export function LanesBar() {
+  const { config, match, addLane, setMatch } = useSetup();
+  const looks = looksOf(config.lanes);
+  const sizes = new Set(config.lanes.map((lane) => laneParameters(config, lane)));
+  return (
+    <section className="panel lanes" aria-labelledby="lanes-title">
+      <h2 id="lanes-title">Lanes</h2>
+      <ul className="chips">
+        {config.lanes.map((lane, index) => {
+          const look = looks[index];
+          return look ? <Lane key={look.name} index={index} lane={lane} look={look} parameters={laneParameters(config, lane)} /> : null;
+        })}
+        <li>
+          <DropdownMenu.Root>
+            <DropdownMenu.Trigger className="chip add" disabled={config.lanes.length >= MAX_LANES}>
+              <Icon name="plus" /> Add method
+            </DropdownMenu.Trigger>
+            <DropdownMenu.Portal>
+              <DropdownMenu.Content className="popover menu" sideOffset={4} collisionPadding={12}>
+                {listMethods().map(({ id, title, paper }) => (
+                  <DropdownMenu.Item key={id} className="menu-item" onSelect={() => addLane(id)}>
+                    <b>{title}</b>
+                    <span className="hint">{paper}</span>
+                  </DropdownMenu.Item>
+                ))}
+              </DropdownMenu.Content>
+            </DropdownMenu.Portal>
+          </DropdownMenu.Root>
+        </li>
+      </ul>
+      <button
+        type="button"
+        className={`toggle ${match ? "on" : ""}`}
+        aria-pressed={match}
+        disabled={sizes.size === 0}
+        title="Sets the other methods to the number of parameters nearest to the first lane's"
+        onClick={() => setMatch(!match)}
+      >
+        <Icon name="link" /> Match parameters
+      </button>
+      <RunLength />
+      <Later />
+    </section>
+  );
+}
+
+function RunLength() {
+  const { config, setNumber } = useSetup();
+  const dataset = useImages((images) => images.dataset);
+  const images = dataset ? Math.round(dataset.labels.length * (1 - config.validation)) : 0;
+  const epochs = Number(epochsOf(config.steps, images, config.batch).toPrecision(3));
+  return (
+    <div className="numbers-row">
+      <NumberField field={NUMBERS.steps} value={config.steps} onChange={(steps) => setNumber("steps", steps)} />
+      {images > 0 && (
+        <NumberField
+          field={{ label: "Epochs", help: "How often every training image is seen.", default: 10, min: 0.01, max: 10_000, step: 1 }}
+          value={epochs}
+          onChange={(wanted) => setNumber("steps", stepsOf(wanted, images, config.batch))}
+        />
+      )}
+      <NumberField field={NUMBERS.batch} value={config.batch} onChange={(batch) => setNumber("batch", batch)} />
+      <NumberField field={NUMBERS.seed} value={config.seed} onChange={(seed) => setNumber("seed", seed)} />
+      <Popover.Root>
+        <Popover.Trigger className="chip">
+          <Icon name="more" /> More
+        </Popover.Trigger>
+        <Popover.Portal>
+          <Popover.Content className="popover settings" sideOffset={6} collisionPadding={12} aria-label="More settings">
+            <Rules />
+          </Popover.Content>
+        </Popover.Portal>
+      </Popover.Root>
+    </div>
+  );
+}
+
+function Later() {
+  const config = useSetup((setup) => setup.config);
+  const race = useRace();
+  const changed = race.config !== null && race.config !== config && JSON.stringify(race.config) !== JSON.stringify(config);
+  return changed ? <p className="hint later">Changes count from the next run.</p> : null;
+}

@@ -1,0 +1,105 @@
+/** Step 2: the race, while it runs. */
+import { useMemo } from "react";
+import { useRace } from "../../store/race.ts";
+import { meanRank, zeroShot } from "../../store/run.ts";
+import { useSetup } from "../../store/setup.ts";
+import { useSupport } from "../../store/support.ts";
+import { scoreOf } from "../../store/verdict.ts";
+import { looksOf } from "../look.ts";
+import { percent } from "../numbers.ts";
+import { FaultText, Notice } from "../parts/notice.tsx";
+import { Controls } from "./controls.tsx";
+import { Progress } from "./progress.tsx";
+import { Spectra } from "./spectrum.tsx";
+
+const SMALL_BATCH = 16;
+
+export function RacePanel() {
+  const raced = useRace((race) => race.config?.lanes);
+  const planned = useSetup((setup) => setup.config.lanes);
+  // What is drawn belongs to the run; before there is one, to the settings.
+  const looks = useMemo(() => looksOf(raced ?? planned), [raced, planned]);
+  return (
+    <section className="panel race" aria-labelledby="race-title">
+      <h2 id="race-title">
+        <span className="number-badge">2</span> Race
+      </h2>
+      <Controls />
+      <Messages names={looks.map(({ name }) => name)} />
+      <div className="charts">
+        <Progress looks={looks} />
+        <Spectra looks={looks} />
+      </div>
+    </section>
+  );
+}
+
+function Messages({ names }: { readonly names: readonly string[] }) {
+  return (
+    <>
+      <Failure names={names} />
+      <SlowDevice />
+      <ZeroShot />
+    </>
+  );
+}
+
+function Failure({ names }: { readonly names: readonly string[] }) {
+  const fault = useRace((race) => race.fault);
+  if (!fault) return null;
+  const lane = fault.lane === null ? "" : (names[fault.lane] ?? "");
+  const since = fault.step === null ? "" : ` since step ${fault.step}`;
+  const titles: Readonly<Record<string, string>> = {
+    nan: `${lane || "A method"} diverged: its loss is not a number${since}`,
+    lost: "The graphics device was lost",
+    memory: "Not enough GPU memory",
+    "gpu-error": "The GPU reported an error",
+    "no-gpu": "No graphics device",
+    input: "These images cannot be trained on",
+    internal: "Something went wrong in the training",
+  };
+  return (
+    <Notice kind="error">
+      <FaultText title={titles[fault.kind] ?? "The race had to stop"} fault={fault} />
+    </Notice>
+  );
+}
+
+function SlowDevice() {
+  const software = useRace((race) => race.software);
+  const support = useSupport();
+  const batch = useSetup((setup) => setup.config.batch);
+  const setNumber = useSetup((setup) => setup.setNumber);
+  if (!(software || (support.state === "ready" && support.software)) || batch <= SMALL_BATCH) return null;
+  return (
+    <Notice kind="info">
+      <p>
+        WebGPU runs on the processor here, so a step of {batch} images takes seconds.{" "}
+        <button type="button" className="link" onClick={() => setNumber("batch", SMALL_BATCH)}>
+          Use batch {SMALL_BATCH}
+        </button>
+      </p>
+    </Notice>
+  );
+}
+
+/** Until the first step there is something to see already: what the model knows without training. */
+function ZeroShot() {
+  const race = useRace();
+  const before = zeroShot(race);
+  const moving = race.lanes.some((lane) => meanRank(lane) !== null);
+  if (!before || race.step > 0 || moving || race.config?.head.kind !== "text") return null;
+  const { accuracy, margin, images } = scoreOf(before.lanes[0]?.correct ?? 0, before.images);
+  const chance = 1 / Math.max(1, race.classes.length);
+  const atChance = Math.abs(accuracy - chance) <= margin;
+  return (
+    <Notice kind="info">
+      <p>
+        Zero-shot, before any training: <b>{percent(accuracy)}</b> ± {(margin * 100).toFixed(1)} of {images} images.{" "}
+        {atChance
+          ? `That is what guessing among ${race.classes.length} classes gives: CLIP-tiny never learned these words with such pictures. Training has to do all of it.`
+          : `Guessing among ${race.classes.length} classes gives ${percent(chance)}.`}
+      </p>
+    </Notice>
+  );
+}
