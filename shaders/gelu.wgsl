@@ -40,7 +40,14 @@ fn gate(at: f32) -> vec2f {
 // t = 1 / (1 + 0.33 a), fitted for this file to a relative error of 5e-8 on 0 .. 7; further out the tail is below 1e-12.
 fn mills(a: f32) -> f32 {
   let t = 1.0 / (1.0 + 0.33 * a);
-  return ((((((0.049470045 * t - 0.23992577) * t + 0.3713099) * t - 0.13444918) * t + 0.21082786) * t + 0.10797619) * t + 0.13499326) * t - 0.0002023085;
+  var v = 0.049470045;
+  v = v * t - 0.23992577;
+  v = v * t + 0.3713099;
+  v = v * t - 0.13444918;
+  v = v * t + 0.21082786;
+  v = v * t + 0.10797619;
+  v = v * t + 0.13499326;
+  return v * t - 0.0002023085;
 }
 
 @compute @workgroup_size(WG)

@@ -1,7 +1,7 @@
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { loadSample } from "./store/images.ts";
-import { loadRegistry } from "./store/methods.ts";
+import { loadModelConfig } from "./store/methods.ts";
 import { followRace } from "./store/predictions.ts";
 import { mirrorAddress, useSetup } from "./store/setup.ts";
 import { checkSupport } from "./store/support.ts";
@@ -19,11 +19,11 @@ for (const type of ["dragover", "drop"]) window.addEventListener(type, (event) =
 const root = document.getElementById("root");
 if (!root) throw new Error("index.html has no #root.");
 
-// The link's settings are checked against the methods' fields, so these come first.
-await loadRegistry();
 mirrorAddress(window);
 followRace();
 void checkSupport();
+// Parameter counts follow from the model's layers; without them the page works, only uncounted.
+await loadModelConfig(useSetup.getState().config.model).catch(() => undefined);
 createRoot(root).render(
   <StrictMode>
     <App />

@@ -1,18 +1,26 @@
 /**
  * Runs a TypeScript program of this project in Node, with Vite's module loader and a graphics adapter, as the tests do:
  *   node tests/run.mjs FILE [ARGUMENT …]
- * The program's default export, when it has one, is called with the arguments.
+ *   node tests/run.mjs FOLDER NAME [ARGUMENT …]
+ * A program finds its arguments in `process.argv.slice(3)`; its default export, when it has one, is called with them.
  */
-import { resolve } from "node:path";
+import { readdirSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { install } from "./setup/install.mjs";
 import { root } from "./setup/tools.mjs";
 import { vulkan } from "./setup/vulkan.mjs";
 
-const [file, ...args] = process.argv.slice(2);
-if (!file) {
-  console.error("usage: node tests/run.mjs FILE [ARGUMENT …]");
+const [target = "", ...rest] = process.argv.slice(2);
+const isFolder = statSync(join(root, target), { throwIfNoEntry: false })?.isDirectory() ?? false;
+const file = isFolder ? join(target, `${rest.shift() ?? ""}.ts`) : target;
+if (!statSync(join(root, file), { throwIfNoEntry: false })?.isFile()) {
+  const programs = isFolder ? readdirSync(join(root, target)).filter((name) => name.endsWith(".ts")) : [];
+  console.error(
+    programs.length ? `name one of ${programs.map((name) => name.slice(0, -3)).join(", ")}` : `there is no ${file || "program named"}`,
+  );
   process.exit(2);
 }
+process.argv.splice(2, Infinity, file, ...rest);
 await install();
 Object.assign(process.env, await vulkan());
 
@@ -26,7 +34,7 @@ const vite = await createServer({
 });
 try {
   const program = await vite.ssrLoadModule(resolve(root, file));
-  await program.default?.(args);
+  await program.default?.(rest);
 } catch (error) {
   console.error(error);
   process.exitCode = 1;

@@ -37,7 +37,7 @@ const region = (page: Page, name: string): Locator => page.getByRole("region", {
 const button = (page: Page, name: string): Locator => page.getByRole("button", { name, exact: true });
 const setting = (page: Page, label: string): Locator => region(page, "Lanes").getByLabel(label, { exact: true });
 
-/** "ten 60s": a class name on the page may have spaces where the folder has none. */
+/** A class name on the page may have spaces where the folder has none. */
 const spaced = (name: string): RegExp => new RegExp(name.replace(/(?<=[a-z])(?=[A-Z])/g, "\\s?"), "i");
 
 async function set(page: Page, label: string, value: number): Promise<void> {
@@ -113,20 +113,28 @@ test(
         expect(mean(losses.slice(-2)), `the last losses of ${method}`).toBeLessThan(mean(losses.slice(0, 2)));
       }
 
-      const [lanes = [], ...facts] = await cells(region(page, "Result").getByRole("table").first());
-      const rank = facts.find(([name]) => /rank/i.test(name ?? "")) ?? [];
-      const r = number(/^LoRA\D*(\d+)/.exec(lanes[column(lanes, "LoRA")] ?? "")?.[1]);
+      const ranks = async () => {
+        const [header = [], ...facts] = await cells(region(page, "Result").getByRole("table").first());
+        const rank = facts.find(([name]) => /rank/i.test(name ?? "")) ?? [];
+        const lora = column(header, "LoRA");
+        return {
+          r: number(/^LoRA\D*(\d+)/.exec(header[lora] ?? "")?.[1]),
+          lora: number(rank[lora]),
+          randlora: number(rank[column(header, "RandLoRA")]),
+        };
+      };
+      await expect.poll(async () => (await ranks()).randlora, LONG).toBeGreaterThan(0);
+      const { r, lora, randlora } = await ranks();
       expect(r, "LoRA's r, from its column's title").toBeGreaterThan(0);
-      expect(number(rank[column(lanes, "LoRA")])).toBeLessThanOrEqual(r);
-      expect(number(rank[column(lanes, "RandLoRA")])).toBeGreaterThan(r);
+      expect(lora).toBeLessThanOrEqual(r);
+      expect(randlora).toBeGreaterThan(r);
 
       await drop(page, region(page, "Result"), [await oneImage()]);
       const prediction = region(page, "Result").getByRole("group", { name: /prediction/i });
-      await prediction.waitFor({ timeout: 5 * MINUTE });
+      await expect.poll(() => prediction.textContent(), { ...LONG, timeout: 5 * MINUTE }).toMatch(/\d\s?%/);
       const answer = (await prediction.textContent()) ?? "";
       expect(answer).toMatch(/(?<!Rand)LoRA/);
       expect(answer).toContain("RandLoRA");
-      expect(answer).toMatch(/\d\s?%/);
       expect(
         CLASSES.some((name) => spaced(name).test(answer)),
         answer,

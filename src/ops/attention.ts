@@ -15,18 +15,19 @@ export const attention = defineOp<"q" | "k" | "v", never, Attention>({
   forward(r, { q, k, v }, cfg) {
     const launch = launchFor(q, cfg);
     const y = r.out(q.shape);
-    const lse = r.out([cfg.batch * cfg.heads, launch.params.tokens]);
-    r.run({ ...launch, entry: "forward", buffers: { q, k, v, y, lse } });
-    return { y, saved: { y, lse } };
+    const softmax = r.out([cfg.batch * cfg.heads, launch.params.tokens, 2]);
+    r.run({ ...launch, shader: "attention", entry: "forward", buffers: { q, k, v, y, softmax } });
+    return { y, saved: { softmax } };
   },
   backward(r, { q, k, v }, saved, dy, need, cfg) {
-    const launch = launchFor(q, cfg);
-    const [y, lse] = [saved.y as Tensor, saved.lse as Tensor];
+    const launch = { ...launchFor(q, cfg), shader: "attention_backward" };
+    const softmax = saved.softmax as Tensor;
     const [dq, dk, dv] = [r.out(q.shape), r.out(k.shape), r.out(v.shape)];
-    const delta = r.out(lse.shape);
-    if (need.q || need.k) r.run({ ...launch, entry: "backward_q", buffers: { q, k, v, y_in: y, lse_in: lse, dy, delta, dq } });
-    if (need.k) r.run({ ...launch, entry: "backward_k", buffers: { q, k, v, dy, lse_in: lse, delta_in: delta, dk } });
-    if (need.v) r.run({ ...launch, entry: "backward_v", buffers: { q, k, dy, lse_in: lse, dv } });
+    const centre = r.out(softmax.shape);
+    if (need.q || need.k) r.run({ ...launch, entry: "rows", buffers: { q, k, v, dy, softmax, centre_out: centre } });
+    if (need.q) r.run({ ...launch, entry: "queries", buffers: { q, k, v, dy, softmax, centre, dq } });
+    if (need.k) r.run({ ...launch, entry: "keys", buffers: { q, k, v, dy, softmax, centre, dk } });
+    if (need.v) r.run({ ...launch, entry: "values", buffers: { q, k, dy, softmax, dv } });
     return { q: dq, k: dk, v: dv };
   },
 });
@@ -40,7 +41,6 @@ function launchFor({ shape }: Tensor, { batch, heads, causal = false }: Attentio
   // A workgroup takes one image and head where it can, so that keys and values are read once.
   const size = Math.min(128, Math.ceil(tokens / 32) * 32);
   return {
-    shader: "attention",
     params: { tokens, heads, scale: 1 / Math.sqrt(head) },
     groups: [Math.ceil(tokens / size), batch * heads],
     overrides: { WG: size, CAUSAL: Number(causal) },

@@ -30,6 +30,8 @@ export default defineOracle({
   cases: [
     { name: "smallest", ...on(1, 1, 1), cfg: { smoothing: 0.1 } },
     { name: "odd, padded", ...on(7, 133, 5), cfg: { smoothing: 0.1 } },
+    { name: "few classes, padded", ...on(7, 3, 5), cfg: { smoothing: 0.1 } }, // its gradients are large enough to tell 1/5 from 1/7
+    { name: "more rows than one direction of a launch has", ...on(65_539, 2, 2245), cfg: { smoothing: 0.1 } },
     { name: "full", ...on(5, 10, 5), cfg: { smoothing: 0 } },
     { name: "a count beyond the batch", ...on(6, 3, 2245), cfg: { smoothing: 0.2 } },
     { name: "no valid row", ...on(4, 6, 0), cfg: { smoothing: 0.1 } },

@@ -19,7 +19,14 @@ export const crossentropy = defineOp<"logits" | "labels" | "count", never, Cross
     const params = { b, c, smoothing };
     const overrides = { WG: width(r) };
     const [y, rows, lse] = [r.out([1]), r.out([b, 2]), r.out([b])];
-    r.run({ shader: "crossentropy", entry: "forward", buffers: { logits, labels, count, rows, lse }, params, groups: flatGroups(b, 1), overrides });
+    r.run({
+      shader: "crossentropy",
+      entry: "forward",
+      buffers: { logits, labels, count, rows, lse },
+      params,
+      groups: flatGroups(b, 1),
+      overrides,
+    });
     r.run({ shader: "crossentropy", entry: "mean", buffers: { count, saved_rows: rows, y }, params, groups: [1], overrides });
     return { y, saved: { rows, lse } };
   },

@@ -14,7 +14,13 @@ export const embed = defineOp<"ids" | "table" | "positions", never, { readonly t
       throw new Error(`embed: ids (${ids.shape}), table (${table.shape}) and positions (${positions.shape}) do not fit ${t} tokens`);
     }
     const y = r.out([rows, d]);
-    r.run({ shader: "embed", entry: "forward", buffers: { ids, table, positions, y }, params: sizes(ids, table, positions, t), groups: flatGroups(rows * d) });
+    r.run({
+      shader: "embed",
+      entry: "forward",
+      buffers: { ids, table, positions, y },
+      params: sizes(ids, table, positions, t),
+      groups: flatGroups(rows * d),
+    });
     return { y };
   },
   backward(r, { ids, table, positions }, _saved, dy, need, { tokens: t }) {
@@ -22,11 +28,23 @@ export const embed = defineOp<"ids" | "table" | "positions", never, { readonly t
     const grads: { table?: Tensor; positions?: Tensor } = {};
     if (need.table) {
       grads.table = r.out(table.shape);
-      r.run({ shader: "embed", entry: "backward_table", buffers: { ids, dy, dtable: grads.table }, params, groups: flatGroups(numel(table.shape)) });
+      r.run({
+        shader: "embed",
+        entry: "backward_table",
+        buffers: { ids, dy, dtable: grads.table },
+        params,
+        groups: flatGroups(numel(table.shape)),
+      });
     }
     if (need.positions) {
       grads.positions = r.out(positions.shape);
-      r.run({ shader: "embed", entry: "backward_positions", buffers: { dy, dpositions: grads.positions }, params, groups: flatGroups(numel(positions.shape)) });
+      r.run({
+        shader: "embed",
+        entry: "backward_positions",
+        buffers: { dy, dpositions: grads.positions },
+        params,
+        groups: flatGroups(numel(positions.shape)),
+      });
     }
     return grads;
   },

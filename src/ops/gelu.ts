@@ -20,7 +20,14 @@ export const gelu = defineOp<"x", never, Gelu>({
     if (!need.x) return {};
     const dx = r.out(x.shape);
     const n = numel(x.shape);
-    r.run({ shader: "gelu", entry: "backward", buffers: { x, dy, dx }, params: { n }, groups: flatGroups(n), overrides: { KIND: KIND[kind] } });
+    r.run({
+      shader: "gelu",
+      entry: "backward",
+      buffers: { x, dy, dx },
+      params: { n },
+      groups: flatGroups(n),
+      overrides: { KIND: KIND[kind] },
+    });
     return { x: dx };
   },
 });

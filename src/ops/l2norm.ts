@@ -7,7 +7,14 @@ export const l2norm = defineOp<"x">({
   forward(r, { x }) {
     const [rows, d] = x.shape as [number, number];
     const [y, inverse] = [r.out(x.shape), r.out([rows])];
-    r.run({ shader: "l2norm", entry: "forward", buffers: { x, y, inverse }, params: { rows, d }, groups: flatGroups(rows, 1), overrides: { WG: width(r) } });
+    r.run({
+      shader: "l2norm",
+      entry: "forward",
+      buffers: { x, y, inverse },
+      params: { rows, d },
+      groups: flatGroups(rows, 1),
+      overrides: { WG: width(r) },
+    });
     return { y, saved: { inverse } };
   },
   backward(r, { x }, saved, dy, need) {

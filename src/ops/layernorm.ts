@@ -14,7 +14,8 @@ export const layernorm = defineOp<"x" | "gamma" | "beta", never, { readonly eps:
   absorbs: ["x"],
   forward(r, { x, gamma, beta }, { eps }) {
     const [rows, d] = x.shape as [number, number];
-    if (numel(gamma.shape) !== d || numel(beta.shape) !== d) throw new Error(`layernorm: gamma (${gamma.shape}) and beta (${beta.shape}) do not fit x (${x.shape})`);
+    if (numel(gamma.shape) !== d || numel(beta.shape) !== d)
+      throw new Error(`layernorm: gamma (${gamma.shape}) and beta (${beta.shape}) do not fit x (${x.shape})`);
     const [y, mean, rstd] = [r.out(x.shape), r.out([rows]), r.out([rows])];
     r.run({
       shader: "layernorm",
@@ -66,6 +67,13 @@ const width = (r: Recorder): number => (r.software ? 8 : 64);
 function sumRows(r: Recorder, x: Tensor): Tensor {
   const [rows, n] = x.shape as [number, number];
   const y = r.out([n]);
-  r.run({ shader: "reduce", entry: "columns", buffers: { x, y }, params: { n, rows, alpha: 1 }, groups: flatGroups(n, 1), overrides: { WG: width(r) } });
+  r.run({
+    shader: "reduce",
+    entry: "columns",
+    buffers: { x, y },
+    params: { n, rows, alpha: 1 },
+    groups: flatGroups(n, 1),
+    overrides: { WG: width(r) },
+  });
   return y;
 }

@@ -20,11 +20,41 @@ export default defineOracle({
   differentiable: [],
   cases: [
     { name: "smallest", shapes: { pixels: [4, 3] }, cfg: { size: 2, ...CLIP }, integers: { pixels: MAX } },
-    { name: "one pixel each, images begin within words", shapes: { pixels: [3] }, cfg: { size: 1, ...CLIP }, integers: { pixels: MAX }, offset: { pixels: 9e4 } },
-    { name: "odd, images begin within words", shapes: { pixels: [4 * 27 * 27] }, cfg: { size: 36, ...CLIP }, integers: { pixels: MAX }, offset: { pixels: 2e5 } },
-    { name: "odd size", shapes: { pixels: [3 * 15 * 15] }, cfg: { size: 15, ...CLIP }, integers: { pixels: MAX }, offset: { pixels: 3.1e5 } },
-    { name: "realistic", shapes: { pixels: [2, (3 * 32 * 32) / 4] }, cfg: { size: 32, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] }, integers: { pixels: MAX } },
+    {
+      name: "one pixel each, images begin within words",
+      shapes: { pixels: [3] },
+      cfg: { size: 1, ...CLIP },
+      integers: { pixels: MAX },
+      offset: { pixels: 9e4 },
+    },
+    {
+      name: "odd, images begin within words",
+      shapes: { pixels: [4 * 27 * 27] },
+      cfg: { size: 36, ...CLIP },
+      integers: { pixels: MAX },
+      offset: { pixels: 2e5 },
+    },
+    {
+      name: "odd size",
+      shapes: { pixels: [3 * 15 * 15] },
+      cfg: { size: 15, ...CLIP },
+      integers: { pixels: MAX },
+      offset: { pixels: 3.1e5 },
+    },
+    {
+      name: "realistic",
+      shapes: { pixels: [2, (3 * 32 * 32) / 4] },
+      cfg: { size: 32, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] },
+      integers: { pixels: MAX },
+    },
     // 1 / std multiplies the rounding of byte / 255 - mean.
-    { name: "tiny std", shapes: { pixels: [1, 48] }, cfg: { size: 8, mean: [0.1, 0.2, 0.3], std: [1e-3, 2e-3, 3e-3] }, integers: { pixels: MAX }, offset: { pixels: 2e5 }, tolerance: 1e-4 },
+    {
+      name: "tiny std",
+      shapes: { pixels: [1, 48] },
+      cfg: { size: 8, mean: [0.1, 0.2, 0.3], std: [1e-3, 2e-3, 3e-3] },
+      integers: { pixels: MAX },
+      offset: { pixels: 2e5 },
+      tolerance: 1e-4,
+    },
   ],
 });

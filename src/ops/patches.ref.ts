@@ -11,7 +11,8 @@ export default defineOracle({
         for (let left = 0; left + patch <= width; left += patch) {
           for (let channel = 0; channel < 3; channel++) {
             for (let row = top; row < top + patch; row++) {
-              for (let column = left; column < left + patch; column++) y.push(pixels[((image * 3 + channel) * height + row) * width + column]!);
+              for (let column = left; column < left + patch; column++)
+                y.push(pixels[((image * 3 + channel) * height + row) * width + column]!);
             }
           }
         }

@@ -13,7 +13,13 @@ export const patches = defineOp<"pixels", never, { readonly patch: number }>({
     if (count === 0) throw new Error(`patches: an image of ${height} × ${width} has no patch of ${patch} × ${patch}`);
     const y = r.out([batch * count, 3 * patch * patch]);
     const n = batch * count * 3 * patch * patch;
-    r.run({ shader: "patches", entry: "forward", buffers: { pixels, y }, params: { n, height, width, size: patch }, groups: flatGroups(n) });
+    r.run({
+      shader: "patches",
+      entry: "forward",
+      buffers: { pixels, y },
+      params: { n, height, width, size: patch },
+      groups: flatGroups(n),
+    });
     return { y };
   },
 });

@@ -9,9 +9,16 @@ export const tokens = defineOp<"patches" | "cls" | "positions", never, { readonl
   name: "tokens",
   forward(r, { patches, cls, positions }, { batch }) {
     const [t, d] = positions.shape as [number, number];
-    if (patches.shape[0] !== batch * (t - 1) || patches.shape[1] !== d) throw new Error(`tokens: patches (${patches.shape}) do not fit ${batch} images with positions (${positions.shape})`);
+    if (patches.shape[0] !== batch * (t - 1) || patches.shape[1] !== d)
+      throw new Error(`tokens: patches (${patches.shape}) do not fit ${batch} images with positions (${positions.shape})`);
     const y = r.out([batch * t, d]);
-    r.run({ shader: "tokens", entry: "forward", buffers: { patches, cls, positions, y }, params: { batch, t, d }, groups: flatGroups(batch * t * d) });
+    r.run({
+      shader: "tokens",
+      entry: "forward",
+      buffers: { patches, cls, positions, y },
+      params: { batch, t, d },
+      groups: flatGroups(batch * t * d),
+    });
     return { y };
   },
   backward(r, { patches, cls, positions }, _saved, dy, need, { batch }) {
@@ -20,7 +27,13 @@ export const tokens = defineOp<"patches" | "cls" | "positions", never, { readonl
     const grads: { patches?: Tensor; cls?: Tensor; positions?: Tensor } = {};
     if (need.patches) {
       grads.patches = r.out(patches.shape);
-      r.run({ shader: "tokens", entry: "backward_patches", buffers: { dy, dpatches: grads.patches }, params, groups: flatGroups(batch * (t - 1) * d) });
+      r.run({
+        shader: "tokens",
+        entry: "backward_patches",
+        buffers: { dy, dpatches: grads.patches },
+        params,
+        groups: flatGroups(batch * (t - 1) * d),
+      });
     }
     if (need.cls) {
       grads.cls = r.out(cls.shape);
@@ -28,7 +41,13 @@ export const tokens = defineOp<"patches" | "cls" | "positions", never, { readonl
     }
     if (need.positions) {
       grads.positions = r.out(positions.shape);
-      r.run({ shader: "tokens", entry: "backward_positions", buffers: { dy, dpositions: grads.positions }, params, groups: flatGroups(t * d) });
+      r.run({
+        shader: "tokens",
+        entry: "backward_positions",
+        buffers: { dy, dpositions: grads.positions },
+        params,
+        groups: flatGroups(t * d),
+      });
     }
     return grads;
   },

@@ -1,7 +1,7 @@
 /** The settings in the URL's hash: compact, only what differs from the defaults, and nothing in it is trusted. */
 import type { Field } from "../adapters/adapter.ts";
 import type { LaneConfig, RunConfig } from "../train/run.ts";
-import { clampTo, DEFAULTS, MAX_LANES, MAX_TEMPLATE, NUMBERS, type NumberName, RATE, TARGETS } from "./config.ts";
+import { clampTo, DEFAULTS, MAX_LANES, MAX_TEMPLATE, MODELS, NUMBERS, type NumberName, RATE, TARGETS } from "./config.ts";
 import { completeSettings, findMethod } from "./methods.ts";
 
 export interface Address {
@@ -63,8 +63,8 @@ export function readAddress(hash: string): ReadAddress {
   }
   const model = take("model");
   if (model !== undefined) {
-    if (/^[a-z0-9][a-z0-9-]{0,63}$/.test(model)) config.model = model;
-    else notices.push("The link names a model that cannot exist; the usual one is used.");
+    if (MODELS.includes(model)) config.model = model;
+    else notices.push("The link names a model that this page does not have; the usual one is used.");
   }
   const targets = take("targets");
   if (targets !== undefined) {

@@ -46,6 +46,8 @@ export const RATE: Field = {
   step: 1e-6,
 };
 
+/** Folders under public/models that come with the page. */
+export const MODELS: readonly string[] = ["clip-tiny"];
 export const TARGETS = ["q", "k", "v", "out", "fc1", "fc2"] as const;
 export const MAX_LANES = 4;
 export const MAX_TEMPLATE = 200;
@@ -100,6 +102,7 @@ export function matchLanes(config: RunConfig): RunConfig {
   const [first, ...others] = config.lanes;
   if (!first) return config;
   const budget = laneParameters(config, first);
+  if (budget === 0) return config;
   const matched = others.map((lane) =>
     lane.method === first.method
       ? lane

@@ -1,49 +1,42 @@
-/** What the page knows of the methods: titles, settings and parameter counts. The engine's registry is loaded once, before the first render. */
-import type { Fields, SiteShape } from "../adapters/adapter.ts";
+/** What the page knows of the methods: titles, settings, and parameter counts on the chosen model. */
+import type { SiteShape } from "../adapters/adapter.ts";
+import { type Method, methods, siteShapes } from "../train/catalog.ts";
 
+export type { Method };
 export type Settings = Readonly<Record<string, number>>;
+type ModelConfig = Readonly<Record<string, unknown>>;
 
-export interface Method {
-  readonly id: string;
-  readonly title: string;
-  /** Where it was published, for people. */
-  readonly paper: string;
-  readonly fields: Fields;
-  readonly defaultLr: number;
-  parameters(sites: readonly SiteShape[], settings: Settings): number;
+/** config.json of the models that were asked for, from which the adapted layers follow. */
+const models = new Map<string, ModelConfig>();
+const shapes = new Map<string, readonly SiteShape[]>();
+
+export async function loadModelConfig(model: string): Promise<void> {
+  if (models.has(model)) return;
+  const response = await fetch(`models/${model}/config.json`);
+  if (!response.ok) throw new Error(`The model ${model} could not be fetched (HTTP ${response.status}).`);
+  setModelConfig(model, (await response.json()) as ModelConfig);
 }
 
-export interface Registry {
-  readonly methods: readonly Method[];
-  /** The settings whose parameter count is nearest to `budget`. */
-  matchParameters(method: string, settings: Settings, sites: readonly SiteShape[], budget: number): Settings;
-  /** The frozen layers of a model that the targets name. */
-  targetSites(model: string, targets: readonly string[]): readonly SiteShape[];
+export function setModelConfig(model: string, config: ModelConfig): void {
+  models.set(model, config);
 }
 
-const loaders = import.meta.glob<Registry>("../adapters/registry.ts");
-
-let registry: Registry = {
-  methods: [],
-  matchParameters: (_method, settings) => settings,
-  targetSites: () => [],
-};
-
-export function setRegistry(next: Registry): void {
-  registry = next;
-}
-
-export async function loadRegistry(): Promise<void> {
-  const load = Object.values(loaders)[0];
-  if (load) registry = await load();
+/** The adapted layers; none while the model is not known. */
+function sitesOf(model: string, targets: readonly string[]): readonly SiteShape[] {
+  const config = models.get(model);
+  if (!config) return [];
+  const key = `${model} ${targets.join()}`;
+  const found = shapes.get(key) ?? siteShapes(config, targets);
+  shapes.set(key, found);
+  return found;
 }
 
 export function listMethods(): readonly Method[] {
-  return registry.methods;
+  return methods;
 }
 
 export function findMethod(id: string): Method | undefined {
-  return registry.methods.find((method) => method.id === id);
+  return methods.find((method) => method.id === id);
 }
 
 /** Every field of the method, absent ones by their default. */
@@ -53,10 +46,10 @@ export function completeSettings(id: string, settings: Settings): Settings {
 }
 
 export function countParameters(model: string, targets: readonly string[], method: string, settings: Settings): number {
-  const sites = registry.targetSites(model, targets);
-  return findMethod(method)?.parameters(sites, completeSettings(method, settings)) ?? 0;
+  return findMethod(method)?.parameters(sitesOf(model, targets), settings) ?? 0;
 }
 
+/** The settings whose parameter count is nearest to `budget`. */
 export function matchSettings(model: string, targets: readonly string[], method: string, settings: Settings, budget: number): Settings {
-  return registry.matchParameters(method, completeSettings(method, settings), registry.targetSites(model, targets), budget);
+  return findMethod(method)?.match(sitesOf(model, targets), settings, budget) ?? settings;
 }

@@ -57,6 +57,11 @@ export class Trainables {
     return { trainable: this.weight.size, optimizer: 3 * this.weight.size + this.#hyper.size + this.history.size };
   }
 
+  /** Where the gradient of a trainable lies after a step. */
+  gradient({ shape, offset }: Tensor): Tensor {
+    return tensor(shape, { label: "gradient", buffer: this.#gradient, offset });
+  }
+
   /** Gives the gradient of a trainable its fixed place, so that AdamW finds all of them in one buffer. */
   place(r: Recorder, trainable: Tensor, gradient: Tensor): void {
     const home = owner(gradient);
@@ -66,7 +71,7 @@ export class Trainables {
       return;
     }
     // One tensor is the gradient of two trainables: the second one gets a copy.
-    const copy = tensor(trainable.shape, { buffer: this.#gradient, offset: trainable.offset });
+    const copy = this.gradient(trainable);
     const n = numel(trainable.shape);
     r.run({ shader: "elementwise", entry: "scale", buffers: { a: gradient, y: copy }, params: { n, factor: 1 }, groups: flatGroups(n) });
   }

@@ -1,6 +1,7 @@
 /** Several methods on one model, one dataset and the same batches: everything on the GPU, ready to step. */
 import { batches } from "../data/batch.ts";
 import type { Dataset, Preprocess, Split } from "../data/dataset.ts";
+import type { Gpu } from "../gpu/device.ts";
 import { readback, storage, write } from "../gpu/memory.ts";
 import type { Site } from "../models/model.ts";
 import { Arena, type Plan } from "../tensor/plan.ts";
@@ -103,6 +104,10 @@ export class Race {
     const tapes = [...steps, ...evaluations.map(({ tape }) => tape), ...deltas];
     const plans = await arena.plan(tapes, (done, all) => onStatus("Compiling kernels", done / all));
     return new Race(setup, { lanes, sites, arena, trainBatch, testBatch, evaluations, plans, copy, delta });
+  }
+
+  get gpu(): Gpu {
+    return this.#setup.backbone.gpu;
   }
 
   get memory(): Memory {

@@ -76,6 +76,8 @@ export type RunEvent =
       readonly losses: readonly (readonly number[])[];
       readonly accuracies: readonly (readonly number[])[];
       readonly gradNorms: readonly (readonly number[])[];
+      /** How many gradients were NaN or infinite; such a step changes nothing. */
+      readonly notFinite: readonly (readonly number[])[];
       /** Milliseconds of one step of each lane, over the steps since the last event. */
       readonly msPerStep: readonly number[];
       readonly imagesPerSecond: number;

@@ -25,9 +25,10 @@ export function NoGpu({ why }: { readonly why: Why }) {
   const here = browserHere(navigator.userAgent, why);
   return (
     <main className="nogpu">
-      <h2>Training needs WebGPU</h2>
-      <p>{REASONS[why]}</p>
-      {why === "insecure" ? (
+      <div role="alert" className="why">
+        <h2>Training needs WebGPU</h2>
+        <p>{REASONS[why]}</p>
+        {why === "insecure" ? (
         <p>Open the same address with https in front.</p>
       ) : (
         <>
@@ -37,6 +38,11 @@ export function NoGpu({ why }: { readonly why: Why }) {
               <li key={step}>{step}</li>
             ))}
           </ol>
+        </>
+      )}
+      </div>
+      {why !== "insecure" && (
+        <>
           <h3>Browsers that have it</h3>
           <table>
             <tbody>

@@ -4,15 +4,15 @@ import type { Dataset } from "../../data/dataset.ts";
 import { type ClassRow, classTable, imagePixels } from "../../data/table.ts";
 import { importDrop, importFiles, remove, rename } from "../../store/images.ts";
 import { ask } from "../../store/predictions.ts";
-import { count, plural } from "../numbers.ts";
-import { Choose, Drop } from "../parts/drop.tsx";
+import { count } from "../numbers.ts";
+import { Choose, useDrop } from "../parts/drop.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { Modal } from "../parts/modal.tsx";
 import { Thumbs } from "./thumbs.tsx";
 
 /** Rows drawn at once; a thousand classes come in pages. */
 const PAGE = 60;
-const STRIP = 5;
+const STRIP = 3;
 
 export function Classes({ dataset }: { readonly dataset: Dataset }) {
   const rows = useMemo(() => classTable(dataset), [dataset]);
@@ -20,11 +20,13 @@ export function Classes({ dataset }: { readonly dataset: Dataset }) {
   const most = rows.reduce((largest, row) => Math.max(largest, row.count), 1);
   return (
     <>
-      <ul className="classes" aria-label="Classes">
-        {rows.slice(0, shown).map((row) => (
-          <ClassItem key={row.name} row={row} dataset={dataset} share={row.count / most} />
-        ))}
-      </ul>
+      <table className="classes" aria-label="Classes">
+        <tbody>
+          {rows.slice(0, shown).map((row) => (
+            <ClassItem key={row.name} row={row} dataset={dataset} share={row.count / most} />
+          ))}
+        </tbody>
+      </table>
       {rows.length > shown && (
         <button type="button" onClick={() => setShown(shown + 10 * PAGE)}>
           Show more ({count(rows.length - shown)})
@@ -41,52 +43,66 @@ interface ItemProps {
 }
 
 function ClassItem({ row, dataset, share }: ItemProps) {
+  const drop = useDrop((items) => void importDrop(items, row.name));
   const strip = useMemo(() => row.images.slice(0, STRIP).map((image) => imagePixels(dataset, image)), [row, dataset]);
   return (
-    <li>
-      <Drop className="class" onDrop={(items) => void importDrop(items, row.name)}>
+    <tr {...drop}>
+      <th scope="row">
         <ClassName name={row.name} />
-        <span className="class-count">{count(row.count)}</span>
-        <button type="button" className="quiet" aria-label={`Remove class ${row.name}`} onClick={() => remove(row.name)}>
-          <Icon name="close" />
-        </button>
         <span className="bar" aria-hidden="true">
           <i style={{ width: `${share * 100}%` }} />
         </span>
+      </th>
+      <td className="class-strip">
         <Modal
           wide
           title={row.name}
           trigger={
-            <button type="button" className="strip" aria-label={`Look at ${plural(row.count, "image")} of ${row.name}`}>
+            <button type="button" className="strip" aria-label={`Look at the images of ${row.name}`}>
               <Thumbs images={strip} size={dataset.size} places={STRIP} />
             </button>
           }
         >
           <Gallery row={row} dataset={dataset} />
         </Modal>
-      </Drop>
-    </li>
+      </td>
+      <td className="class-count">{count(row.count)}</td>
+      <td>
+        <button type="button" className="quiet" aria-label={`Remove class ${row.name}`} onClick={() => remove(row.name)}>
+          <Icon name="close" />
+        </button>
+      </td>
+    </tr>
   );
 }
 
 function ClassName({ name }: { readonly name: string }) {
-  const [text, setText] = useState(name);
+  const [text, setText] = useState<string>();
+  if (text === undefined) {
+    return (
+      // Names come in every script, and each should start on its own side.
+      <button type="button" dir="auto" className="class-name" title="Rename" onClick={() => setText(name)}>
+        {name}
+      </button>
+    );
+  }
   const commit = () => {
+    setText(undefined);
     if (text.trim() && text !== name) rename(name, text);
-    else setText(name);
   };
   return (
     <input
       className="class-name"
-      aria-label={`Name of class ${name}`}
-      // Names come in every script, and each should start on its own side.
+      aria-label={`New name of class ${name}`}
       dir="auto"
+      autoFocus
       value={text}
+      onFocus={(event) => event.currentTarget.select()}
       onChange={(event) => setText(event.target.value)}
       onBlur={commit}
       onKeyDown={(event) => {
-        if (event.key === "Enter") event.currentTarget.blur();
-        if (event.key === "Escape") setText(name);
+        if (event.key === "Enter") commit();
+        if (event.key === "Escape") setText(undefined);
       }}
     />
   );

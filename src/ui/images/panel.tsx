@@ -4,7 +4,8 @@ import { SAMPLES } from "../../data/samples.ts";
 import { cancelImport, clearImages, dismissImportFault, importDrop, importFiles, loadSample, useImages } from "../../store/images.ts";
 import { useSetup } from "../../store/setup.ts";
 import { count, plural } from "../numbers.ts";
-import { Choose, Drop } from "../parts/drop.tsx";
+import { Choose, useDrop } from "../parts/drop.tsx";
+import { Badge } from "../parts/badge.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { FaultText, Notice } from "../parts/notice.tsx";
 import { Classes, NewClass } from "./classes.tsx";
@@ -13,12 +14,13 @@ import { Thumbs } from "./thumbs.tsx";
 
 export function ImagesPanel() {
   const { dataset, importing, fault, report } = useImages();
+  const drop = useDrop((items) => void importDrop(items));
   return (
-    <section className="panel images" aria-labelledby="images-title">
+    <section className="panel images" aria-labelledby="images-title" {...drop}>
       <h2 id="images-title">
-        <span className="number-badge">1</span> Images
+        <Badge number={1} /> Images
       </h2>
-      <Drop className={dataset ? "panel-body" : "panel-body empty"} onDrop={(items) => void importDrop(items)}>
+      <div className={dataset ? "panel-body" : "panel-body empty"}>
         {importing ? <Importing /> : <Sources compact={dataset !== null} />}
         {fault && (
           <Notice kind="error" onDismiss={dismissImportFault}>
@@ -33,7 +35,7 @@ export function ImagesPanel() {
           </>
         )}
         {!importing && <NewClass first={dataset === null} />}
-      </Drop>
+      </div>
       <p className="hint private">Your images stay in this tab: nothing is uploaded.</p>
     </section>
   );
@@ -58,7 +60,7 @@ function Sources({ compact }: { readonly compact: boolean }) {
           <Icon name="folder" /> Folder
         </Choose>
         <Choose accept=".zip,image/*" onChoose={(files) => void importFiles(files)}>
-          Zip or files
+          {compact ? "Files" : "Zip or files"}
         </Choose>
         {compact && (
           <button type="button" className="quiet" onClick={clearImages}>

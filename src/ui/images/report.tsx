@@ -7,6 +7,7 @@ import { Modal } from "../parts/modal.tsx";
 const SHOWN = 50;
 
 export function Report({ report }: { readonly report: ImportReport }) {
+  if (report.warnings.length + report.notes.length === 0) return null;
   return (
     <div className="report">
       {report.warnings.map((warning) => (

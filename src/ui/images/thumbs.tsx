@@ -11,23 +11,27 @@ interface Props {
   readonly label?: string;
 }
 
+/** Between pictures, in their pixels. */
+const GAP = 4;
+
 export function Thumbs({ images, size, places = images.length, label }: Props) {
+  const width = places * (size + GAP) - GAP;
   const canvas = useRef<HTMLCanvasElement>(null);
   useEffect(() => {
     const context = canvas.current?.getContext("2d");
     if (!context) return;
-    context.clearRect(0, 0, places * size, size);
+    context.clearRect(0, 0, width, size);
     images.slice(0, places).forEach((pixels, index) => {
-      context.putImageData(new ImageData(toRgba(pixels), size, size), index * size, 0);
+      context.putImageData(new ImageData(toRgba(pixels), size, size), index * (size + GAP), 0);
     });
-  }, [images, size, places]);
+  }, [images, size, places, width]);
   return (
     <canvas
       ref={canvas}
       className="thumbs"
-      width={places * size}
+      width={width}
       height={size}
-      style={{ aspectRatio: `${places} / 1` }}
+      style={{ aspectRatio: `${width} / ${size}` }}
       {...(label ? { role: "img", "aria-label": label } : { "aria-hidden": true })}
     />
   );

@@ -1,33 +1,24 @@
-/** A place to drop files on. Whatever can be dropped can also be chosen with a button beside it. */
+/** Places to drop files on. Whatever can be dropped can also be chosen with a button beside it. */
 import { type DragEvent, type ReactNode, useState } from "react";
 
-interface Props {
-  readonly className?: string;
-  readonly onDrop: (items: DataTransferItemList) => void;
-  readonly children: ReactNode;
-}
-
-export function Drop({ className = "", onDrop, children }: Props) {
+/** Handlers for the element that takes the drop; `data-over` marks it while files are held over it. */
+export function useDrop(onDrop: (items: DataTransferItemList) => void) {
   // Children fire their own enter and leave, so they are counted.
   const [depth, setDepth] = useState(0);
   const isFiles = (event: DragEvent) => event.dataTransfer.types.includes("Files");
-  return (
-    <div
-      className={`drop ${depth > 0 ? "over" : ""} ${className}`}
-      onDragEnter={(event) => isFiles(event) && setDepth(depth + 1)}
-      onDragLeave={(event) => isFiles(event) && setDepth(Math.max(0, depth - 1))}
-      onDragOver={(event) => isFiles(event) && event.preventDefault()}
-      onDrop={(event) => {
-        setDepth(0);
-        if (!isFiles(event)) return;
-        event.preventDefault();
-        event.stopPropagation();
-        onDrop(event.dataTransfer.items);
-      }}
-    >
-      {children}
-    </div>
-  );
+  return {
+    "data-over": depth > 0 || undefined,
+    onDragEnter: (event: DragEvent) => isFiles(event) && setDepth((before) => before + 1),
+    onDragLeave: (event: DragEvent) => isFiles(event) && setDepth((before) => Math.max(0, before - 1)),
+    onDragOver: (event: DragEvent) => isFiles(event) && event.preventDefault(),
+    onDrop: (event: DragEvent) => {
+      setDepth(0);
+      // Already taken by a place within this one.
+      if (!isFiles(event) || event.isDefaultPrevented()) return;
+      event.preventDefault();
+      onDrop(event.dataTransfer.items);
+    },
+  };
 }
 
 interface ChooseProps {

@@ -61,12 +61,10 @@ function Position({ race, blocker }: { readonly race: RunState; readonly blocker
   const fraction = phase === "starting" ? status?.progress : steps > 0 ? step / steps : 0;
   return (
     <div className="position">
+      {phase !== "idle" && <progress aria-label="Race" value={fraction ?? undefined} />}
       <p role="status" className="position-text">
         {describe(race, blocker)}
       </p>
-      {phase !== "idle" && (
-        <progress aria-label="Race" value={fraction ?? undefined} />
-      )}
       <Rates race={race} />
     </div>
   );
@@ -98,7 +96,7 @@ function Rates({ race }: { readonly race: RunState }) {
   return (
     <p className="rates">
       <b>
-        {count(step)} / {count(config.steps)}
+        step {count(step)} / {count(config.steps)}
       </b>
       {left !== null && <span>{duration(left)} left</span>}
       {imagesPerSecond !== null && <span>{count(Math.round(imagesPerSecond))} images/s</span>}

@@ -7,6 +7,7 @@ import { useSupport } from "../../store/support.ts";
 import { scoreOf } from "../../store/verdict.ts";
 import { looksOf } from "../look.ts";
 import { percent } from "../numbers.ts";
+import { Badge } from "../parts/badge.tsx";
 import { FaultText, Notice } from "../parts/notice.tsx";
 import { Controls } from "./controls.tsx";
 import { Progress } from "./progress.tsx";
@@ -22,7 +23,7 @@ export function RacePanel() {
   return (
     <section className="panel race" aria-labelledby="race-title">
       <h2 id="race-title">
-        <span className="number-badge">2</span> Race
+        <Badge number={2} /> Race
       </h2>
       <Controls />
       <Messages names={looks.map(({ name }) => name)} />

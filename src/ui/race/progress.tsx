@@ -25,6 +25,8 @@ export function Progress({ looks }: { readonly looks: readonly Look[] }) {
   const steps = useRace((race) => race.config?.steps ?? 300);
   const rows = useMemo(() => merge(points, validations), [points, validations]);
   const table = () => tableOf(rows, looks);
+  // Axes are drawn only where there is a row.
+  const drawn = rows.length > 0 ? rows : [{ step: 0, point: null, validation: null }];
 
   const losses = looks.flatMap((look, lane): Curve<Mark>[] => [
     { ...look, id: `raw ${lane}`, look: "faint", value: (row) => row.point?.raw[lane] ?? null, labelled: false },
@@ -56,7 +58,7 @@ export function Progress({ looks }: { readonly looks: readonly Look[] }) {
         table={table}
         className="loss"
       >
-        <Curves label="Loss by step" rows={rows} curves={losses} steps={steps} top="auto" write={(value) => value.toFixed(2)} />
+        <Curves label="Loss by step" rows={drawn} curves={losses} steps={steps} top={rows.length > 0 ? "auto" : 3} write={(value) => value.toFixed(2)} />
       </Figure>
       <Figure
         title={<Term explains={<AccuracyHelp />}>Validation accuracy</Term>}
@@ -64,7 +66,7 @@ export function Progress({ looks }: { readonly looks: readonly Look[] }) {
         table={table}
         className="accuracy"
       >
-        <Curves label="Validation accuracy by step" rows={rows} curves={accuracies} steps={steps} top={1} write={(value) => percent(value, 0)} />
+        <Curves label="Validation accuracy by step" rows={drawn} curves={accuracies} steps={steps} top={1} write={(value) => percent(value, 0)} />
       </Figure>
     </>
   );

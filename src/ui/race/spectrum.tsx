@@ -2,7 +2,6 @@
 import { useState } from "react";
 import { CartesianGrid, Line, LineChart, ReferenceLine, ResponsiveContainer, Tooltip, XAxis, YAxis } from "recharts";
 import { useRace } from "../../store/race.ts";
-import type { LaneRun } from "../../store/run.ts";
 import type { LayerRank } from "../../train/run.ts";
 import type { Look } from "../look.ts";
 import { useRem } from "../parts/rem.ts";
@@ -10,6 +9,7 @@ import { Figure } from "../parts/figure.tsx";
 import { Term } from "../parts/term.tsx";
 import { Layers, layerName } from "./layers.tsx";
 import { Notes } from "./notes.tsx";
+import { Sketch } from "./sketch.tsx";
 import { type Spectrum, spectrumOf, FLOOR } from "./wall.ts";
 
 const TICKS = [1, 1e-2, 1e-4, 1e-6, FLOOR];
@@ -45,7 +45,7 @@ export function Spectra({ looks }: { readonly looks: readonly Look[] }) {
         ]),
       })}
     >
-      {spectra.length > 0 ? <Chart spectra={spectra} label={layer ? layerName(layer) : ""} /> : <Waiting lanes={lanes} />}
+      {spectra.length > 0 ? <Chart spectra={spectra} label={layer ? layerName(layer) : ""} /> : <Sketch />}
       <Layers lanes={lanes} looks={looks} chosen={layer?.path} onChoose={setChosen} />
     </Figure>
   );
@@ -145,16 +145,6 @@ function Counts({ spectra }: { readonly spectra: readonly Spectrum[] }) {
   );
 }
 
-function Waiting({ lanes }: { readonly lanes: readonly LaneRun[] }) {
-  return (
-    <p className="chart waiting">
-      {lanes.length > 0
-        ? "Every update starts at zero and has no rank yet."
-        : "Here you will see how many directions each method's update really uses."}
-    </p>
-  );
-}
-
 const RankHelp = () => (
   <>
     <p>
@@ -179,7 +169,7 @@ function startLayer(layers: readonly LayerRank[]): LayerRank | undefined {
 }
 
 function findingOf(layer: LayerRank | undefined, spectra: readonly Spectrum[], step: number): string {
-  if (!layer || spectra.length === 0) return "No update yet.";
+  if (!layer || spectra.length === 0) return "Every update starts at zero and has no rank yet.";
   const each = spectra.map(({ name, wall, values, above }) =>
     wall < values.length
       ? `${name} stops at ${wall} of ${values.length} directions`

@@ -6,7 +6,7 @@ import { imagePixels } from "../../data/table.ts";
 import { Thumbs } from "../images/thumbs.tsx";
 import type { Look } from "../look.ts";
 import { percent } from "../numbers.ts";
-import { Choose, Drop } from "../parts/drop.tsx";
+import { Choose } from "../parts/drop.tsx";
 import { Icon } from "../parts/icon.tsx";
 
 const SHOWN = 3;
@@ -15,13 +15,9 @@ export function Asking({ looks }: { readonly looks: readonly Look[] }) {
   const { asked, problem } = usePredictions();
   const phase = useRace((race) => race.phase);
   const classes = useRace((race) => race.classes);
-  const drop = (items: DataTransferItemList) => {
-    const files = [...items].map((item) => item.getAsFile()).filter((file) => file !== null);
-    void askFiles(files);
-  };
   return (
-    <Drop className="asking" onDrop={drop}>
-      <h3>Ask them</h3>
+    <div className="asking">
+      <h3>Try an image</h3>
       <div className="row">
         <p className="hint">Drop any image here: every method answers, and answers again as it learns.</p>
         <Choose accept="image/*" onChoose={(files) => void askFiles(files)}>
@@ -33,7 +29,7 @@ export function Asking({ looks }: { readonly looks: readonly Look[] }) {
       {asked.map((item) => (
         <Answer key={item.id} item={item} looks={looks} classes={classes} waiting={!canAnswer(phase)} />
       ))}
-    </Drop>
+    </div>
   );
 }
 
@@ -68,7 +64,7 @@ function Answer({ item, looks, classes, waiting }: AnswerProps) {
       ]
     : [];
   return (
-    <article className="answer">
+    <div role="group" aria-label={`Prediction for ${name}`} className="answer">
       <div className="answer-head">
         <Thumbs images={[item.pixels]} size={item.size} label={name} />
         <p>
@@ -105,7 +101,7 @@ function Answer({ item, looks, classes, waiting }: AnswerProps) {
           </ol>
         </div>
       ))}
-    </article>
+    </div>
   );
 }
 

@@ -1,9 +1,12 @@
 /** Step 3: who did better, by how much, and whether that means anything. */
 import { useMemo } from "react";
+import { askFiles } from "../../store/predictions.ts";
 import { useRace } from "../../store/race.ts";
 import { useSetup } from "../../store/setup.ts";
 import { judge } from "../../store/verdict.ts";
 import { looksOf } from "../look.ts";
+import { Badge } from "../parts/badge.tsx";
+import { useDrop } from "../parts/drop.tsx";
 import { Term } from "../parts/term.tsx";
 import { Asking } from "./asking.tsx";
 import { Comparison } from "./comparison.tsx";
@@ -15,10 +18,13 @@ export function ResultPanel() {
   const lanes = race.config?.lanes ?? planned;
   const looks = useMemo(() => looksOf(lanes), [lanes]);
   const names = useMemo(() => looks.map(({ name }) => name), [looks]);
+  const drop = useDrop((items) => {
+    void askFiles([...items].map((item) => item.getAsFile()).filter((file) => file !== null));
+  });
   return (
-    <section className="panel result" aria-labelledby="result-title">
+    <section className="panel result" aria-labelledby="result-title" {...drop}>
       <h2 id="result-title">
-        <span className="number-badge">3</span> Result
+        <Badge number={3} /> Result
       </h2>
       <div className="panel-body">
         <Comparison race={race} looks={looks} />

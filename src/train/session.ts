@@ -1,0 +1,92 @@
+/** A whole run from its files to its last event, for the worker and for Node. */
+import { openRanker } from "../analysis/ranker.ts";
+import type { Dataset } from "../data/dataset.ts";
+import { parsePreprocess } from "../data/preprocess.ts";
+import { splitDataset } from "../data/split.ts";
+import { type Fault, type Gpu, NoGpuError } from "../gpu/device.ts";
+import { Kernels } from "../gpu/kernel.ts";
+import { Backbone, type ModelFiles } from "./backbone.ts";
+import { Race } from "./race.ts";
+import type { RunConfig, RunEvent } from "./run.ts";
+import { type Controls, train } from "./trainer.ts";
+
+export interface Session {
+  readonly config: RunConfig;
+  readonly dataset: Dataset;
+  readonly files: ModelFiles;
+  /** Parsed preprocessor_config.json. */
+  readonly preprocess: unknown;
+}
+
+/** Yields the events of the run. `onRace` gets the race while it exists; it lives until `close` is called on it. */
+export async function* runSession(gpu: Gpu, session: Session, controls: Controls, onRace: (race: Race) => void): AsyncGenerator<RunEvent> {
+  const { config, dataset, files, preprocess } = session;
+  const waiting: RunEvent[] = [];
+  let wake: () => void = () => undefined;
+  const onStatus = (text: string, progress?: number) => {
+    waiting.push({ type: "status", text, ...(progress !== undefined && { progress }) });
+    wake();
+  };
+  check(config, dataset);
+  onStatus("Loading the model onto the GPU");
+  const split = splitDataset(dataset, config.validation, config.seed);
+  const opening = Promise.race([
+    Race.open({ backbone: new Backbone(gpu, new Kernels(gpu), files), config, dataset, split, preprocess: parsePreprocess(preprocess), onStatus }),
+    gpu.fault,
+  ]);
+  let race: Race | undefined;
+  const settled = opening.then((opened) => {
+    race = opened;
+  });
+  settled.catch(() => undefined).finally(() => wake());
+  // Status lines are passed on while the race is set up; the compiler may take a while.
+  while (!race) {
+    const next = new Promise<void>((resolve) => (wake = resolve));
+    yield* waiting.splice(0);
+    await Promise.race([next, settled]);
+  }
+  yield* waiting.splice(0);
+  onRace(race);
+  yield {
+    type: "ready",
+    gpu: gpu.name,
+    software: gpu.software,
+    memory: race.memory,
+    lanes: race.lanes.map(({ parameters }, lane) => ({ parameters, way: (race as Race).ways[lane] as string })),
+    trainImages: split.train.length,
+    validationImages: split.validation.length,
+  };
+  const ranker = openRanker();
+  try {
+    yield* train(race, config, controls, ranker);
+  } finally {
+    ranker.close();
+  }
+}
+
+function check(config: RunConfig, dataset: Dataset): void {
+  if (dataset.classes.length < 2) throw new InputError("There is only one class.", "Add a second folder of images: training needs something to tell apart.");
+  if (config.lanes.length === 0) throw new InputError("There is no method in the race.", "Add one below the charts.");
+}
+
+/** The run cannot start with what was given; says what to do. */
+export class InputError extends Error {
+  override readonly name = "InputError";
+  readonly todo: string;
+  constructor(what: string, todo: string) {
+    super(what);
+    this.todo = todo;
+  }
+}
+
+/** Any error of a run, for people. */
+export function faultOf(error: unknown): Fault {
+  const what = error instanceof Error ? error.message : String(error);
+  const kept = "Your images, your settings and all curves drawn so far.";
+  if (error instanceof InputError) return { kind: "input", what, kept, todo: error.todo };
+  if (error instanceof NoGpuError) return { kind: "no-gpu", what, kept, todo: "Use a current Chrome, Edge, Safari or Firefox with WebGPU switched on." };
+  if (/device was lost/.test(what)) return { kind: "lost", what, kept, todo: "Press Train to start again; if it happens again, use a smaller batch." };
+  if (/not enough memory/.test(what)) return { kind: "memory", what, kept, todo: "Halve the batch or remove a lane, then press Train." };
+  if (/^WebGPU error/.test(what)) return { kind: "gpu-error", what, kept, todo: "Reload the page; if it happens again, please report it with this text." };
+  return { kind: "internal", what, kept, todo: "Reload the page; if it happens again, please report it with this text." };
+}

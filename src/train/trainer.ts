@@ -1,0 +1,208 @@
+/** The training loop: an async generator of events that knows no worker, no page and no window. */
+import type { Ranker } from "../analysis/ranker.ts";
+import type { Race } from "./race.ts";
+import type { LayerRank, RunConfig, RunEvent } from "./run.ts";
+import { Stopwatch } from "./stopwatch.ts";
+
+/** What the person at the page wants; `train` looks at it between chunks of steps. */
+export class Controls {
+  #paused: boolean;
+  #stopped = false;
+  #single = 0;
+  #wake: () => void = () => undefined;
+
+  constructor(paused = false) {
+    this.#paused = paused;
+  }
+
+  get stopped(): boolean {
+    return this.#stopped;
+  }
+  /** Steps that may run now: 0 while paused. */
+  get allowance(): number {
+    return this.#stopped ? 0 : this.#paused ? this.#single : Number.POSITIVE_INFINITY;
+  }
+  pause(): void {
+    this.#paused = true;
+  }
+  resume(): void {
+    this.#paused = false;
+    this.#wake();
+  }
+  /** One step, then paused. */
+  step(): void {
+    this.#paused = true;
+    this.#single++;
+    this.#wake();
+  }
+  stop(): void {
+    this.#stopped = true;
+    this.#wake();
+  }
+  spend(steps: number): void {
+    this.#single = Math.max(0, this.#single - steps);
+  }
+  /** Resolves when something may run again, or the run is stopped. */
+  async wait(): Promise<void> {
+    while (this.allowance === 0 && !this.#stopped) await new Promise<void>((resolve) => (this.#wake = resolve));
+  }
+}
+
+/** The GPU should never wait for the next chunk, nor a click for the end of one. */
+const CHUNK_MS = 50;
+/** How often figures are read back and published. */
+const PUBLISH_MS = 200;
+
+/** Trains until the last step or until stopped. Figures that are not finite end the run with a "failed" event. */
+export async function* train(race: Race, config: RunConfig, controls: Controls, ranker: Ranker): AsyncGenerator<RunEvent> {
+  const watch = new Stopwatch(race);
+  const every = Math.max(1, Math.round(config.steps / 10));
+  const ranks = new Ranks(race, ranker);
+  yield { type: "status", text: "Measuring the model before training" };
+  yield await validation(race, 0);
+  let step = 0;
+  let published = 0;
+  let chunk = 1;
+  let lastPublish = performance.now();
+  while (step < config.steps && !controls.stopped) {
+    if (controls.allowance === 0) {
+      yield { type: "paused", step };
+      await controls.wait();
+      if (controls.stopped) break;
+      if (controls.allowance === Number.POSITIVE_INFINITY) yield { type: "resumed", step };
+      lastPublish = performance.now();
+      watch.restart();
+      continue;
+    }
+    const due = every - (step % every); // evaluations happen at multiples of `every`
+    const run = Math.min(chunk, due, config.steps - step, controls.allowance);
+    const ms = await watch.run(step + 1, run);
+    step += run;
+    controls.spend(run);
+    chunk = Math.max(1, Math.min(2 * chunk, Math.round((chunk * CHUNK_MS) / Math.max(ms, 1))));
+    const milestone = step % every === 0 || step === config.steps;
+    if (milestone || controls.allowance === 0 || performance.now() - lastPublish > PUBLISH_MS) {
+      const event = await figures(race, published + 1, step, watch, config.batch);
+      published = step;
+      lastPublish = performance.now();
+      yield event;
+      const failure = notFinite(event, race);
+      if (failure) {
+        yield failure;
+        return;
+      }
+    }
+    if (milestone) {
+      yield await validation(race, step);
+      ranks.start(step);
+    }
+    yield* ranks.ready();
+  }
+  if (published < step) yield await figures(race, published + 1, step, watch, config.batch);
+  if (controls.stopped && step % every !== 0) yield await validation(race, step);
+  yield { type: "status", text: "Measuring the rank of the updates" };
+  yield* ranks.last(step);
+  yield { type: "done", step, stopped: controls.stopped };
+}
+
+type StepsEvent = Extract<RunEvent, { type: "steps" }>;
+
+async function figures(race: Race, first: number, last: number, watch: Stopwatch, batch: number): Promise<StepsEvent> {
+  const lanes = await Promise.all(race.lanes.map((_, lane) => race.figures(lane, first, last)));
+  const { msPerStep, wallMs } = watch.read();
+  return {
+    type: "steps",
+    steps: Array.from({ length: last - first + 1 }, (_, i) => first + i),
+    losses: lanes.map((all) => all.map(({ loss }) => loss)),
+    accuracies: lanes.map((all) => all.map(({ accuracy }) => accuracy)),
+    gradNorms: lanes.map((all) => all.map(({ gradNorm }) => gradNorm)),
+    notFinite: lanes.map((all) => all.map((figure) => figure.notFinite)),
+    msPerStep,
+    imagesPerSecond: (1000 * batch * race.lanes.length) / wallMs,
+  };
+}
+
+/** The step that broke, if one did: its update was not applied, so the weights before it are still there. */
+function notFinite({ steps, notFinite: counts }: StepsEvent, race: Race): RunEvent | undefined {
+  for (const [lane, bad] of counts.entries()) {
+    const at = bad.findIndex((n) => n > 0);
+    if (at < 0) continue;
+    const { config } = race.lanes[lane] as (typeof race.lanes)[number];
+    const step = steps[at] as number;
+    return {
+      type: "failed",
+      lane,
+      step,
+      fault: {
+        kind: "nan",
+        what: `${config.method} produced numbers that are not finite at step ${step}.`,
+        kept: `The weights of step ${step - 1}, all curves, your images and your settings.`,
+        todo: `Train again with a learning rate of ${(config.lr / 3).toPrecision(1)} or half the α.`,
+      },
+    };
+  }
+  return undefined;
+}
+
+async function validation(race: Race, step: number): Promise<RunEvent> {
+  const scores = [];
+  for (const lane of race.lanes.keys()) scores.push(await race.evaluate(lane));
+  return {
+    type: "validation",
+    step,
+    lanes: scores.map(({ loss, accuracy, correct }) => ({ loss, accuracy, correct })),
+    images: scores[0]?.hits.length ?? 0,
+    hits: scores.map(({ hits }) => hits),
+  };
+}
+
+/** Ranks are computed beside the training: what is ready is published, and a snapshot is skipped while one is under way. */
+class Ranks {
+  readonly #race: Race;
+  readonly #ranker: Ranker;
+  readonly #done: RunEvent[] = [];
+  #busy: Promise<void> | undefined;
+  #failure: unknown;
+  #latest = -1;
+
+  constructor(race: Race, ranker: Ranker) {
+    this.#race = race;
+    this.#ranker = ranker;
+  }
+
+  start(step: number): void {
+    if (this.#busy) return;
+    this.#latest = step;
+    this.#busy = this.#measure(step)
+      .catch((error: unknown) => {
+        this.#failure = error;
+      })
+      .finally(() => {
+        this.#busy = undefined;
+      });
+  }
+
+  *ready(): Generator<RunEvent> {
+    if (this.#failure) throw this.#failure;
+    yield* this.#done.splice(0);
+  }
+
+  /** The ranks at the end of the run, whatever was skipped before. */
+  async *last(step: number): AsyncGenerator<RunEvent> {
+    await this.#busy;
+    if (this.#latest !== step) this.start(step);
+    await this.#busy;
+    yield* this.ready();
+  }
+
+  async #measure(step: number): Promise<void> {
+    for (const lane of this.#race.lanes.keys()) {
+      const waiting: Promise<LayerRank>[] = [];
+      for await (const { site, delta } of this.#race.deltas(lane)) {
+        const { path, block, target } = site;
+        waiting.push(this.#ranker.rank(delta, site.out, site.in).then((metrics) => ({ path, block, target, ...metrics })));
+      }
+      this.#done.push({ type: "rank", step, lane, layers: await Promise.all(waiting) });
+    }
+  }
+}
