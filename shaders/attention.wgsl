@@ -38,10 +38,10 @@ fn inside(e: u32, first: u32) -> bool {
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let t = group.x * WG + lane;
   let mine = start(min(t, p.tokens - 1), group.y); // rows past the end repeat the last one and write nothing
-  let limit = select(p.tokens, t + 1, CAUSAL);
-  var query: array<vec4f, PARTS>;
+  let limit = select(p.tokens, min(p.tokens, t + 1), CAUSAL);
+  var query = array<vec4f, PARTS>();
   for (var i = 0u; i < HEAD; i++) { query[i / 4][i % 4] = q[mine + i] * p.scale; }
-  var sums: array<vec4f, PARTS>;
+  var sums = array<vec4f, PARTS>();
   var top = LOWEST;
   var top_key = 0u;
   var total = 0.0;
@@ -54,20 +54,19 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
       right[e / 4][e % 4] = select(0.0, v[select(0u, at, real)], real);
     }
     workgroupBarrier();
-    var score: array<f32, TILE>;
-    var highest = top;
     for (var j = 0u; j < TILE; j++) {
+      if (first + j >= limit) { break; }
       var s = 0.0;
       for (var i = 0u; i < PARTS; i++) { s += dot(query[i], left[j * PARTS + i]); }
-      score[j] = select(LOWEST, s, first + j < min(limit, p.tokens));
-      if (score[j] > highest) { highest = score[j]; top_key = first + j; }
-    }
-    let shrink = exp(top - highest);
-    top = highest;
-    total *= shrink;
-    for (var i = 0u; i < PARTS; i++) { sums[i] *= shrink; }
-    for (var j = 0u; j < TILE; j++) {
-      let w = select(0.0, exp(score[j] - top), first + j < min(limit, p.tokens));
+      if (s > top) {
+        // A new largest score: what was summed relative to the old one shrinks. It happens a few times per row.
+        let shrink = exp(top - s);
+        top = s;
+        top_key = first + j;
+        total *= shrink;
+        for (var i = 0u; i < PARTS; i++) { sums[i] *= shrink; }
+      }
+      let w = exp(s - top);
       total += w;
       for (var i = 0u; i < PARTS; i++) { sums[i] += w * right[j * PARTS + i]; }
     }

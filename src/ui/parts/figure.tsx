@@ -16,18 +16,16 @@ interface Props {
   /** Built only when it is shown. */
   readonly table: () => Table;
   readonly className?: string;
-  readonly aside?: ReactNode;
   readonly children: ReactNode;
 }
 
-export function Figure({ title, finding, table, className = "", aside, children }: Props) {
+export function Figure({ title, finding, table, className = "", children }: Props) {
   const id = useId();
   const [asTable, setAsTable] = useState(false);
   return (
     <figure className={`figure ${className}`} aria-labelledby={id}>
       <div className="figure-head">
         <h3 id={id}>{title}</h3>
-        {aside}
         <button type="button" className="quiet" aria-pressed={asTable} onClick={() => setAsTable(!asTable)}>
           <Icon name={asTable ? "chart" : "table"} />
           <span className="label">{asTable ? "Chart" : "Table"}</span>

@@ -40,7 +40,7 @@ export function Curves<R extends Row>({ label, rows, curves, steps, top, write }
           data={[...rows]}
           syncId="race"
           title={label}
-          margin={{ top: 0.5 * rem, right: (0.6 + 0.44 * longest) * rem, bottom: 0, left: 0 }}
+          margin={{ top: 0.5 * rem, right: (0.7 + 0.52 * longest) * rem, bottom: 0, left: 0 }}
         >
           <CartesianGrid vertical={false} stroke="var(--grid)" />
           <XAxis
@@ -56,7 +56,7 @@ export function Curves<R extends Row>({ label, rows, curves, steps, top, write }
           />
           <YAxis
             domain={[0, top]}
-            width={2.75 * rem}
+            width={3.1 * rem}
             tickCount={5}
             tickMargin={0.25 * rem}
             tickFormatter={write}
@@ -80,7 +80,7 @@ export function Curves<R extends Row>({ label, rows, curves, steps, top, write }
               strokeWidth={(curve.look === "faint" ? 0.06 : 0.13) * rem}
               strokeOpacity={curve.look === "faint" ? 0.28 : 1}
               strokeDasharray={curve.look === "faint" ? "none" : curve.dash}
-              dot={curve.look === "dots" ? { r: 0.16 * rem, fill: "var(--panel)", strokeDasharray: "none", strokeOpacity: 1 } : false}
+              dot={curve.look === "dots" ? { r: 0.12 * rem, fill: "var(--panel)", strokeDasharray: "none" } : false}
               activeDot={curve.look === "faint" ? false : { r: 0.22 * rem }}
               connectNulls={curve.look === "dots"}
               isAnimationActive={false}

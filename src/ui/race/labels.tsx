@@ -18,7 +18,7 @@ export function EndLabels({ labels }: { readonly labels: readonly EndLabel[] }) 
   const placed = labels
     .map((label) => ({ ...label, px: toX(label.x) ?? plot.x, py: toY(label.y) ?? plot.y }))
     .sort((a, b) => a.py - b.py);
-  const heights = spread(placed.map(({ py }) => py), 0.85 * rem, plot.y, plot.y + plot.height);
+  const heights = spread(placed.map(({ py }) => py), 0.85 * rem, plot.y, plot.y + plot.height - 0.5 * rem);
   return (
     <g className="end-labels">
       {placed.map(({ name, color, px }, index) => (

@@ -52,6 +52,7 @@ export const Layers = memo(function Layers({ lanes, looks, chosen, onChoose }: P
     : "";
   return (
     <div className="layers">
+      <p className="hint">Effective rank of each adapted layer. Point at one, or use the arrow keys.</p>
       <div
         className="layer-bars"
         role="slider"
@@ -85,7 +86,6 @@ export const Layers = memo(function Layers({ lanes, looks, chosen, onChoose }: P
           <span key={block}>{block + 1}</span>
         ))}
       </div>
-      <p className="hint">Effective rank of every adapted layer, block by block. Point at a bar, or use the arrow keys.</p>
     </div>
   );
 });

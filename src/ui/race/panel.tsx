@@ -37,11 +37,11 @@ export function RacePanel() {
 
 function Messages({ names }: { readonly names: readonly string[] }) {
   return (
-    <>
+    <div className="messages">
       <Failure names={names} />
       <SlowDevice />
       <ZeroShot />
-    </>
+    </div>
   );
 }
 
@@ -67,11 +67,13 @@ function Failure({ names }: { readonly names: readonly string[] }) {
 }
 
 function SlowDevice() {
-  const software = useRace((race) => race.software);
+  const { gpu, software, phase } = useRace();
   const support = useSupport();
   const batch = useSetup((setup) => setup.config.batch);
   const setNumber = useSetup((setup) => setup.setNumber);
-  if (!(software || (support.state === "ready" && support.software)) || batch <= SMALL_BATCH) return null;
+  const slow = gpu ? software : support.state === "ready" && support.software;
+  if (!slow || batch <= SMALL_BATCH) return null;
+  if (phase === "done" || phase === "failed") return null;
   return (
     <Notice kind="info">
       <p>
@@ -79,6 +81,7 @@ function SlowDevice() {
         <button type="button" className="link" onClick={() => setNumber("batch", SMALL_BATCH)}>
           Use batch {SMALL_BATCH}
         </button>
+        {phase === "idle" ? "" : " in the next run"}
       </p>
     </Notice>
   );

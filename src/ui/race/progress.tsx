@@ -5,7 +5,7 @@ import type { RunState, Validation } from "../../store/run.ts";
 import { decimate, type CurvePoint } from "../../store/series.ts";
 import { scoreOf } from "../../store/verdict.ts";
 import type { Look } from "../look.ts";
-import { loss, percent } from "../numbers.ts";
+import { count, loss, percent } from "../numbers.ts";
 import { Figure, type Table } from "../parts/figure.tsx";
 import { Term } from "../parts/term.tsx";
 import { type Curve, Curves } from "./curves.tsx";
@@ -28,6 +28,7 @@ export function Progress({ looks }: { readonly looks: readonly Look[] }) {
   // Axes are drawn only where there is a row.
   const drawn = rows.length > 0 ? rows : [{ step: 0, point: null, validation: null }];
 
+  const last = validations.at(-1);
   const losses = looks.flatMap((look, lane): Curve<Mark>[] => [
     { ...look, id: `raw ${lane}`, look: "faint", value: (row) => row.point?.raw[lane] ?? null, labelled: false },
     { ...look, id: `smooth ${lane}`, look: "strong", value: (row) => row.point?.smooth[lane] ?? null, labelled: true },
@@ -61,7 +62,12 @@ export function Progress({ looks }: { readonly looks: readonly Look[] }) {
         <Curves label="Loss by step" rows={drawn} curves={losses} steps={steps} top={rows.length > 0 ? "auto" : 3} write={(value) => value.toFixed(2)} />
       </Figure>
       <Figure
-        title={<Term explains={<AccuracyHelp />}>Validation accuracy</Term>}
+        title={
+          <>
+            <Term explains={<AccuracyHelp />}>Validation accuracy</Term>
+            {last && <span className="where">{count(last.images)} images</span>}
+          </>
+        }
         finding={accuracyFinding(validations, looks)}
         table={table}
         className="accuracy"
@@ -103,20 +109,20 @@ function merge(points: readonly CurvePoint[], validations: RunState["validations
 function lossFinding(rows: readonly Mark[], validations: readonly Validation[], looks: readonly Look[]): string {
   const last = rows.findLast(({ point }) => point !== null)?.point;
   const first = validations[0];
-  if (!last) return first ? `Before training the loss on held-out images is ${loss(first.lanes[0]?.loss)}.` : "No step yet.";
+  if (!last) return first ? `Before training: ${loss(first.lanes[0]?.loss)} on held-out images.` : "No step yet.";
   const each = looks.map(({ name }, lane) => `${name} ${loss(last.smooth[lane])}`);
-  return `After step ${last.step}: ${each.join(", ")} on training batches.`;
+  return `Step ${last.step}: ${each.join(", ")}.`;
 }
 
 function accuracyFinding(validations: readonly Validation[], looks: readonly Look[]): string {
   const last = validations.at(-1);
-  if (!last) return "Measured before the first step and then as the race goes on.";
+  if (!last) return "Not measured yet.";
   if (last.step === 0) {
     const { accuracy, margin } = scoreOf(last.lanes[0]?.correct ?? 0, last.images);
     return `Before training: ${percent(accuracy)} ± ${(margin * 100).toFixed(1)} of ${last.images} images.`;
   }
   const each = looks.map(({ name }, lane) => `${name} ${percent(last.lanes[lane]?.accuracy ?? 0)}`);
-  return `After step ${last.step}: ${each.join(", ")} of ${last.images} held-out images.`;
+  return `Step ${last.step}: ${each.join(", ")}.`;
 }
 
 function tableOf(rows: readonly Mark[], looks: readonly Look[]): Table {

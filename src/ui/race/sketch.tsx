@@ -8,7 +8,7 @@ export function Sketch() {
       <text x="142" y="112" fill="var(--lora)">
         LoRA stops at r: the wall
       </text>
-      <text x="600" y="66" textAnchor="end" fill="var(--randlora)">
+      <text x="600" y="46" textAnchor="end" fill="var(--randlora)">
         RandLoRA can use every direction
       </text>
       <text x="600" y="194" textAnchor="end" className="faint">

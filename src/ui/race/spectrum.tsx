@@ -35,7 +35,6 @@ export function Spectra({ looks }: { readonly looks: readonly Look[] }) {
           {layer && <span className="where">{layerName(layer)}</span>}
         </>
       }
-      aside={<Counts spectra={spectra} />}
       finding={findingOf(layer, spectra, step)}
       table={() => ({
         head: ["Direction", ...spectra.map(({ name }) => `${name} σ / σ₁`)],
@@ -45,6 +44,7 @@ export function Spectra({ looks }: { readonly looks: readonly Look[] }) {
         ]),
       })}
     >
+      <Counts spectra={spectra} />
       {spectra.length > 0 ? <Chart spectra={spectra} label={layer ? layerName(layer) : ""} /> : <Sketch />}
       <Layers lanes={lanes} looks={looks} chosen={layer?.path} onChoose={setChosen} />
     </Figure>
@@ -74,12 +74,13 @@ function Chart({ spectra, label }: { readonly spectra: readonly Spectrum[]; read
             scale="log"
             domain={[FLOOR, 1]}
             ticks={TICKS}
-            width={2.75 * rem}
+            width={3.1 * rem}
             tickMargin={0.25 * rem}
             tickFormatter={writeTick}
             axisLine={false}
             tickLine={false}
             allowDataOverflow
+            interval={0}
           />
           <ReferenceLine y={0.01} stroke="var(--axis)" strokeDasharray="1 3" />
           <Tooltip
@@ -136,9 +137,7 @@ function Counts({ spectra }: { readonly spectra: readonly Spectrum[] }) {
           <dt>{name}</dt>
           <dd title="exp(entropy) of the singular values">effective {effective.toFixed(1)}</dd>
           <dd title="‖ΔW‖² / σ₁²">stable {stable.toFixed(1)}</dd>
-          <dd title="singular values above 1 % of the largest">
-            {above} / {values.length} above 1 %
-          </dd>
+          <dd title={`singular values above 1 % of the largest, of ${values.length}`}>{above} above 1 %</dd>
         </div>
       ))}
     </dl>
@@ -171,11 +170,9 @@ function startLayer(layers: readonly LayerRank[]): LayerRank | undefined {
 function findingOf(layer: LayerRank | undefined, spectra: readonly Spectrum[], step: number): string {
   if (!layer || spectra.length === 0) return "Every update starts at zero and has no rank yet.";
   const each = spectra.map(({ name, wall, values, above }) =>
-    wall < values.length
-      ? `${name} stops at ${wall} of ${values.length} directions`
-      : `${name} reaches all ${values.length}, ${above} of them above 1 % of the largest`,
+    wall < values.length ? `${name} stops at ${wall} of ${values.length} directions` : `${name} uses all ${values.length} (${above} above 1 %)`,
   );
-  return `${layerName(layer)} after step ${step}: ${each.join("; ")}.`;
+  return `Step ${step}: ${each.join(", ")}.`;
 }
 
 function ticksTo(length: number): number[] {

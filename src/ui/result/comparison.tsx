@@ -109,7 +109,7 @@ function useLines(race: RunState, looks: readonly Look[]): readonly Line[] {
       }),
     },
     {
-      name: "Step",
+      name: "Step time",
       explains: "Time of one training step of this method alone.",
       cells: each((lane) => {
         const time = race.lanes[lane]?.msPerStep;
