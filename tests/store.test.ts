@@ -33,7 +33,7 @@ const ready: RunEvent = {
 const steps = (from: number, to: number): RunEvent => {
   const numbers = Array.from({ length: to - from + 1 }, (_, i) => from + i);
   const lanes = [numbers.map((n) => 1 / n), numbers.map((n) => 2 / n)];
-  return { type: "steps", steps: numbers, losses: lanes, accuracies: lanes, gradNorms: lanes, msPerStep: [4, 6], imagesPerSecond: 640 };
+  return { type: "steps", steps: numbers, losses: lanes, accuracies: lanes, gradNorms: lanes, notFinite: lanes, msPerStep: [4, 6], imagesPerSecond: 640 };
 };
 const validation = (step: number, ...hits: number[][]): RunEvent => ({
   type: "validation",

@@ -79,7 +79,7 @@ test(
   async () => {
     const browser = await launch();
     try {
-      const { page, problems } = await open(browser, `${app.url}#validation=0.1`);
+      const { page, problems } = await open(browser, `${app.url}#validation=0.05`);
 
       await drop(page, region(page, "Images"), [SAMPLE]);
       const rows = region(page, "Images").getByRole("row");
@@ -141,7 +141,7 @@ test(
       ).toBe(true);
 
       const hash = new URLSearchParams(new URL(page.url()).hash.slice(1));
-      expect(Object.fromEntries(hash)).toMatchObject({ batch: String(BATCH), steps: String(STEPS), validation: "0.1" });
+      expect(Object.fromEntries(hash)).toMatchObject({ batch: String(BATCH), steps: String(STEPS), validation: "0.05" });
       await page.reload();
       await expect.poll(() => setting(page, "Batch").inputValue(), { timeout: MINUTE }).toBe(String(BATCH));
       expect(await setting(page, "Steps").inputValue()).toBe(String(STEPS));

@@ -25,7 +25,7 @@ const predictions = new Map<number, (prediction: Prediction | undefined) => void
 export function startRace(config: RunConfig, dataset: Dataset, paused: boolean): void {
   // A worker that failed may hold a lost device; a healthy one keeps its compiled kernels.
   if (state.phase === "failed") dismissWorker();
-  else if (state.phase !== "idle") send({ type: "reset" });
+  forgetPredictions();
   series = new Series(config.lanes.length);
   dispatch({ type: "start", config, classes: dataset.classes });
   send({ type: "start", config, dataset, paused });
@@ -39,6 +39,7 @@ export const stopRace = () => send({ type: "stop" });
 export function resetRace(): void {
   send({ type: "reset" });
   if (state.phase === "failed" || state.phase === "starting") dismissWorker();
+  forgetPredictions();
   series = new Series(0);
   dispatch({ type: "reset" });
 }
@@ -78,6 +79,10 @@ function openWorker(): Worker {
 function dismissWorker(): void {
   worker?.terminate();
   worker = undefined;
+}
+
+/** What was asked of a run that is gone gets no answer. */
+function forgetPredictions(): void {
   for (const id of predictions.keys()) settle(id, undefined);
 }
 

@@ -21,13 +21,12 @@ export function adopt(folder: PeftFolder, all: readonly Site[], lr: number): Lan
     for (const [path, { A, B }] of folder.modules) trainable.set(`${path}.a`, A.data).set(`${path}.b`, B.data);
     return { sites, config: { method: "lora", settings: { rank, alpha }, lr }, seed: 0, head: new Map(), given: { trainable, shared } };
   }
+  if (folder.config.variant !== "dense") throw new UnsupportedError("sparse", "RandLoRA on ternary bases has no file in src/adapters.");
   for (const [path, { lambda, gamma }] of folder.modules) trainable.set(`${path}.lambda`, lambda.data).set(`${path}.gamma`, gamma.data);
   if (folder.bases) {
     const { A, B } = folder.bases;
     shared.basisA = { shape: [rank, A.data.length / rank], data: A.data };
     shared.basisB = { shape: [B.shape[0] as number, B.data.length / (B.shape[0] as number)], data: B.data };
-  } else if (folder.config.variant !== "dense") {
-    throw new UnsupportedError("sparse", "Sparse bases that are not in the file cannot be drawn yet.");
   }
   return { sites, config: { method: "randlora", settings: { rank, alpha }, lr }, seed: folder.config.projectionPrngKey, head: new Map(), given: { trainable, shared } };
 }

@@ -5,7 +5,7 @@ import { completeSettings, findMethod } from "../../store/methods.ts";
 import { useSetup } from "../../store/setup.ts";
 import type { LaneConfig } from "../../train/run.ts";
 import { type Look, symbolOf, titleOf } from "../look.ts";
-import { count, plain } from "../numbers.ts";
+import { count, plain, short } from "../numbers.ts";
 import { Icon } from "../parts/icon.tsx";
 import { NumberField } from "../parts/number.tsx";
 import { Swatch } from "../parts/swatch.tsx";
@@ -35,7 +35,7 @@ export function Lane({ index, lane, look, parameters }: Props) {
             </span>
           ))}
           <span>lr {plain(lane.lr)}</span>
-          {parameters > 0 && <span className="hint">{count(parameters)} parameters</span>}
+          {parameters > 0 && <span className="hint">{short(parameters)}</span>}
         </Popover.Trigger>
         <Popover.Portal>
           <Popover.Content className="popover settings" sideOffset={6} collisionPadding={12} aria-label={`Settings of ${look.label}`}>

@@ -1,5 +1,5 @@
 /** Places to drop files on. Whatever can be dropped can also be chosen with a button beside it. */
-import { type DragEvent, type ReactNode, useState } from "react";
+import { type DragEvent, type ReactNode, useRef, useState } from "react";
 
 /** Handlers for the element that takes the drop; `data-over` marks it while files are held over it. */
 export function useDrop(onDrop: (items: DataTransferItemList) => void) {
@@ -32,8 +32,11 @@ interface ChooseProps {
 
 /** A button that opens the browser's file dialog. */
 export function Choose({ onChoose, folder = false, accept, className = "", disabled = false, children }: ChooseProps) {
+  // Held, because a browser may collect an input that is nowhere before its dialog is closed.
+  const held = useRef<HTMLInputElement>(null);
   const open = () => {
     const input = document.createElement("input");
+    held.current = input;
     input.type = "file";
     input.multiple = true;
     input.webkitdirectory = folder;

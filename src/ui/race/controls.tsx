@@ -5,7 +5,7 @@ import { pauseRace, resetRace, resumeRace, startRace, stepRace, stopRace, useRac
 import { type RunState, secondsLeft } from "../../store/run.ts";
 import { useSetup } from "../../store/setup.ts";
 import type { RunConfig } from "../../train/run.ts";
-import { count, duration, milliseconds } from "../numbers.ts";
+import { count, duration, milliseconds, plain } from "../numbers.ts";
 import { Icon } from "../parts/icon.tsx";
 
 export function Controls() {
@@ -99,7 +99,7 @@ function Rates({ race }: { readonly race: RunState }) {
         step {count(step)} / {count(config.steps)}
       </b>
       {left !== null && <span>{duration(left)} left</span>}
-      {imagesPerSecond !== null && <span>{count(Math.round(imagesPerSecond))} images/s</span>}
+      {imagesPerSecond !== null && <span>{plain(imagesPerSecond)} images/s</span>}
       {perStep > 0 && <span>{milliseconds(perStep)}/step</span>}
     </p>
   );

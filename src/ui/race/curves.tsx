@@ -39,6 +39,7 @@ export function Curves<R extends Row>({ label, rows, curves, steps, top, write }
         <LineChart
           data={[...rows]}
           syncId="race"
+          syncMethod={nearestTick}
           title={label}
           margin={{ top: 0.5 * rem, right: (0.7 + 0.52 * longest) * rem, bottom: 0, left: 0 }}
         >
@@ -92,6 +93,13 @@ export function Curves<R extends Row>({ label, rows, curves, steps, top, write }
       </ResponsiveContainer>
     </div>
   );
+}
+
+/** The charts' rows lie at different steps, so the crosshair goes to the nearest. */
+function nearestTick(ticks: readonly { readonly value: unknown }[], { activeLabel }: { readonly activeLabel?: string | number | undefined }): number {
+  const step = Number(activeLabel);
+  const away = (index: number) => Math.abs(Number(ticks[index]?.value) - step);
+  return ticks.reduce((best, _, index) => (away(index) < away(best) ? index : best), 0);
 }
 
 function endOf<R extends Row>({ name, color, value }: Curve<R>, rows: readonly R[]) {

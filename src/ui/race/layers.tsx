@@ -5,7 +5,7 @@ import type { LayerRank } from "../../train/run.ts";
 import type { Look } from "../look.ts";
 
 interface Props {
-  readonly lanes: readonly LaneRun[];
+  readonly ranks: readonly LaneRun["rank"][];
   readonly looks: readonly Look[];
   readonly chosen: string | undefined;
   readonly onChoose: (path: string) => void;
@@ -15,15 +15,15 @@ export function layerName({ block, target }: LayerRank): string {
   return `Block ${block + 1}, ${target}`;
 }
 
-export const Layers = memo(function Layers({ lanes, looks, chosen, onChoose }: Props) {
+export const Layers = memo(function Layers({ ranks, looks, chosen, onChoose }: Props) {
   // Where the pointer is, while it sweeps; leaving goes back to the layer that was clicked.
   const [pinned, setPinned] = useState<string>();
-  const layers = lanes.find((lane) => lane.rank !== null)?.rank?.layers ?? [];
+  const layers = ranks.find((rank) => rank !== null)?.layers ?? [];
   if (layers.length === 0) return null;
 
   const at = Math.max(0, layers.findIndex(({ path }) => path === chosen));
   const most = Math.max(1, ...layers.map(({ singularValues }) => singularValues.length));
-  const ranks = (path: string) => lanes.map((lane) => lane.rank?.layers.find((layer) => layer.path === path)?.effectiveRank ?? Number.NaN);
+  const effective = (path: string) => ranks.map((rank) => rank?.layers.find((layer) => layer.path === path)?.effectiveRank ?? Number.NaN);
   const pin = (path: string) => {
     setPinned(path);
     onChoose(path);
@@ -48,7 +48,7 @@ export const Layers = memo(function Layers({ lanes, looks, chosen, onChoose }: P
   };
   const current = layers[at];
   const spoken = current
-    ? `${layerName(current)}: effective rank ${looks.map(({ name }, lane) => `${name} ${written(ranks(current.path)[lane])}`).join(", ")}`
+    ? `${layerName(current)}: effective rank ${looks.map(({ name }, lane) => `${name} ${written(effective(current.path)[lane])}`).join(", ")}`
     : "";
   return (
     <div className="layers">
@@ -72,7 +72,7 @@ export const Layers = memo(function Layers({ lanes, looks, chosen, onChoose }: P
             onPointerEnter={() => onChoose(layer.path)}
             onClick={() => pin(layer.path)}
           >
-            {ranks(layer.path).map((rank, lane) => (
+            {effective(layer.path).map((rank, lane) => (
               <i
                 key={looks[lane]?.name}
                 style={{ height: `${(100 * (Number.isFinite(rank) ? rank : 0)) / most}%`, background: looks[lane]?.color }}

@@ -24,17 +24,20 @@ export function Notes({ spectra }: { readonly spectra: readonly Spectrum[] }) {
       </text>
       {walled.map(({ label, name, color, wall, values }, index) => {
         const left = x(wall + 1) + 0.6 * rem;
-        const top = y(1e-4) + index * 2.1 * rem;
+        const alone = walled.length === 1;
+        const top = y(alone ? 1e-4 : 1e-3) + index * 1.1 * rem;
         const rest = `${name} is zero in the other ${values.length - wall} directions`;
         const fits = left + 0.42 * rem * rest.length < plot.x + plot.width + 4.5 * rem;
         return (
           <g key={name}>
             <text x={left} y={top} fill={color} className="strong">
-              {`${label.endsWith(` r ${wall}`) ? `r = ${wall}` : `rank ${wall}`}: the wall`}
+              {`${label.endsWith(` r ${wall}`) ? `r = ${wall}` : `${name}, rank ${wall}`}: the wall`}
             </text>
-            <text x={left} y={top + rem} fill={color}>
-              {fits ? rest : `the other ${values.length - wall} are zero`}
-            </text>
+            {alone && (
+              <text x={left} y={top + rem} fill={color}>
+                {fits ? rest : `the other ${values.length - wall} are zero`}
+              </text>
+            )}
           </g>
         );
       })}

@@ -10,7 +10,7 @@ import { percent } from "../numbers.ts";
 import { Badge } from "../parts/badge.tsx";
 import { FaultText, Notice } from "../parts/notice.tsx";
 import { Controls } from "./controls.tsx";
-import { Progress } from "./progress.tsx";
+import { Accuracies, Losses } from "./progress.tsx";
 import { Spectra } from "./spectrum.tsx";
 
 const SMALL_BATCH = 16;
@@ -28,7 +28,8 @@ export function RacePanel() {
       <Controls />
       <Messages names={looks.map(({ name }) => name)} />
       <div className="charts">
-        <Progress looks={looks} />
+        <Losses looks={looks} />
+        <Accuracies looks={looks} />
         <Spectra looks={looks} />
       </div>
     </section>

@@ -1,5 +1,6 @@
 /** The loss and the validation accuracy while the race runs, on one axis of steps. */
-import { useMemo } from "react";
+import { memo, useMemo } from "react";
+import { DEFAULTS } from "../../store/config.ts";
 import { useRace } from "../../store/race.ts";
 import type { RunState, Validation } from "../../store/run.ts";
 import { decimate, type CurvePoint } from "../../store/series.ts";
@@ -19,64 +20,92 @@ interface Mark {
 
 const MAX_DOTS = 80;
 
-export function Progress({ looks }: { readonly looks: readonly Look[] }) {
+/** Axes are drawn only where there is a row. */
+const EMPTY: readonly Mark[] = [{ step: 0, point: null, validation: null }];
+
+interface Props {
+  readonly looks: readonly Look[];
+}
+
+export function Losses({ looks }: Props) {
   const points = useRace((race) => race.points);
   const validations = useRace((race) => race.validations);
-  const steps = useRace((race) => race.config?.steps ?? 300);
+  const steps = useRace((race) => race.config?.steps ?? DEFAULTS.steps);
   const rows = useMemo(() => merge(points, validations), [points, validations]);
-  const table = () => tableOf(rows, looks);
-  // Axes are drawn only where there is a row.
-  const drawn = rows.length > 0 ? rows : [{ step: 0, point: null, validation: null }];
+  const curves = useMemo(() => looks.flatMap(lossCurves), [looks]);
+  return (
+    <Figure
+      title={<Term explains={<LossHelp />}>Loss</Term>}
+      finding={lossFinding(rows, validations, looks)}
+      table={() => tableOf(rows, looks)}
+      className="loss"
+    >
+      <Curves
+        label="Loss by step"
+        rows={rows.length > 0 ? rows : EMPTY}
+        curves={curves}
+        steps={steps}
+        top={rows.length > 0 ? "auto" : 3}
+        write={writeLoss}
+      />
+    </Figure>
+  );
+}
 
+/** Apart from the losses, which change with every batch. */
+export const Accuracies = memo(function Accuracies({ looks }: Props) {
+  const validations = useRace((race) => race.validations);
+  const steps = useRace((race) => race.config?.steps ?? DEFAULTS.steps);
+  const rows = useMemo(() => merge([], validations), [validations]);
+  const curves = useMemo(() => looks.map(accuracyCurve), [looks]);
   const last = validations.at(-1);
-  const losses = looks.flatMap((look, lane): Curve<Mark>[] => [
+  return (
+    <Figure
+      title={
+        <>
+          <Term explains={<AccuracyHelp />}>Validation accuracy</Term>
+          {last && <span className="where">{count(last.images)} images</span>}
+        </>
+      }
+      finding={accuracyFinding(validations, looks)}
+      table={() => tableOf(rows, looks)}
+      className="accuracy"
+    >
+      <Curves
+        label="Validation accuracy by step"
+        rows={rows.length > 0 ? rows : EMPTY}
+        curves={curves}
+        steps={steps}
+        top={1}
+        write={writeShare}
+      />
+    </Figure>
+  );
+});
+
+function lossCurves(look: Look, lane: number): Curve<Mark>[] {
+  return [
     { ...look, id: `raw ${lane}`, look: "faint", value: (row) => row.point?.raw[lane] ?? null, labelled: false },
     { ...look, id: `smooth ${lane}`, look: "strong", value: (row) => row.point?.smooth[lane] ?? null, labelled: true },
     {
       ...look,
       name: `${look.name}, validation`,
+      // Dots alone: a line would be taken for another loss.
       dash: "0 100000",
       id: `validation ${lane}`,
       look: "dots",
       value: (row) => finite(row.validation?.lanes[lane]?.loss),
       labelled: false,
     },
-  ]);
-  const accuracies = looks.map(
-    (look, lane): Curve<Mark> => ({
-      ...look,
-      id: `accuracy ${lane}`,
-      look: "dots",
-      value: (row) => finite(row.validation?.lanes[lane]?.accuracy),
-      labelled: true,
-    }),
-  );
-  return (
-    <>
-      <Figure
-        title={<Term explains={<LossHelp />}>Loss</Term>}
-        finding={lossFinding(rows, validations, looks)}
-        table={table}
-        className="loss"
-      >
-        <Curves label="Loss by step" rows={drawn} curves={losses} steps={steps} top={rows.length > 0 ? "auto" : 3} write={(value) => value.toFixed(2)} />
-      </Figure>
-      <Figure
-        title={
-          <>
-            <Term explains={<AccuracyHelp />}>Validation accuracy</Term>
-            {last && <span className="where">{count(last.images)} images</span>}
-          </>
-        }
-        finding={accuracyFinding(validations, looks)}
-        table={table}
-        className="accuracy"
-      >
-        <Curves label="Validation accuracy by step" rows={drawn} curves={accuracies} steps={steps} top={1} write={(value) => percent(value, 0)} />
-      </Figure>
-    </>
-  );
+  ];
 }
+
+function accuracyCurve(look: Look, lane: number): Curve<Mark> {
+  return { ...look, id: `accuracy ${lane}`, look: "dots", value: (row) => finite(row.validation?.lanes[lane]?.accuracy), labelled: true };
+}
+
+const writeLoss = (value: number) => value.toFixed(2);
+const writeShare = (value: number) => percent(value, 0);
 
 const LossHelp = () => (
   <p>

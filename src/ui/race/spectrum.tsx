@@ -1,6 +1,7 @@
 /** The picture to remember: the singular values of one layer's update, LoRA's wall beside RandLoRA's full spectrum. */
-import { useState } from "react";
+import { memo, useState } from "react";
 import { CartesianGrid, Line, LineChart, ReferenceLine, ResponsiveContainer, Tooltip, XAxis, YAxis } from "recharts";
+import { useShallow } from "zustand/react/shallow";
 import { useRace } from "../../store/race.ts";
 import type { LayerRank } from "../../train/run.ts";
 import type { Look } from "../look.ts";
@@ -14,9 +15,9 @@ import { type Spectrum, spectrumOf, FLOOR } from "./wall.ts";
 
 const TICKS = [1, 1e-2, 1e-4, 1e-6, FLOOR];
 
-export function Spectra({ looks }: { readonly looks: readonly Look[] }) {
-  const lanes = useRace((race) => race.lanes);
-  const ranks = lanes.map((lane) => lane.rank);
+/** Apart from the losses, which change with every batch. */
+export const Spectra = memo(function Spectra({ looks }: { readonly looks: readonly Look[] }) {
+  const ranks = useRace(useShallow((race) => race.lanes.map((lane) => lane.rank)));
   const layers = ranks.find((rank) => rank !== null)?.layers ?? [];
   const [chosen, setChosen] = useState<string>();
   const layer = layers.find(({ path }) => path === chosen) ?? startLayer(layers);
@@ -46,19 +47,20 @@ export function Spectra({ looks }: { readonly looks: readonly Look[] }) {
     >
       <Counts spectra={spectra} />
       {spectra.length > 0 ? <Chart spectra={spectra} label={layer ? layerName(layer) : ""} /> : <Sketch />}
-      <Layers lanes={lanes} looks={looks} chosen={layer?.path} onChoose={setChosen} />
+      <Layers ranks={ranks} looks={looks} chosen={layer?.path} onChoose={setChosen} />
     </Figure>
   );
-}
+});
 
 function Chart({ spectra, label }: { readonly spectra: readonly Spectrum[]; readonly label: string }) {
   const rem = useRem();
   const length = Math.max(...spectra.map(({ values }) => values.length));
+  const longest = Math.max(...spectra.map(({ name }) => name.length));
   const rows = Array.from({ length }, (_, index) => ({ direction: index + 1 }));
   return (
     <div className="chart">
       <ResponsiveContainer width="100%" height="100%">
-        <LineChart data={rows} title={`Singular values, ${label}`} margin={{ top: 0.5 * rem, right: 5 * rem, bottom: 0, left: 0 }}>
+        <LineChart data={rows} title={`Singular values, ${label}`} margin={{ top: 0.5 * rem, right: (0.7 + 0.52 * longest) * rem, bottom: 0, left: 0 }}>
           <CartesianGrid vertical={false} stroke="var(--grid)" />
           <XAxis
             dataKey="direction"

@@ -61,7 +61,7 @@ function Answer({ item, looks, classes, waiting }: AnswerProps) {
     ? [
         ...looks.map((look, lane) => ({ name: look.name, color: look.color, odds: answer.prediction.lanes[lane] })),
         { name: "before training", color: "var(--ink-3)", odds: answer.prediction.before },
-      ]
+      ].filter(({ odds }) => odds !== undefined)
     : [];
   return (
     <div role="group" aria-label={`Prediction for ${name}`} className="answer">

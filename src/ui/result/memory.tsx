@@ -9,14 +9,17 @@ interface Part {
   readonly color: string;
 }
 
+const pale = (color = "", share: number) => `color-mix(in oklab, ${color} ${share}%, var(--panel))`;
+
 export function MemoryParts({ memory, looks }: { readonly memory: Memory | null; readonly looks: readonly Look[] }) {
   if (!memory) return null;
   const parts: readonly Part[] = [
     { name: "weights", size: memory.weights, color: "var(--ink-3)" },
     { name: "activations", size: memory.activations, color: "var(--ink-4)" },
     ...memory.lanes.flatMap(({ trainable, optimizer, frozen }, lane) => [
-      { name: `${looks[lane]?.name} trained and optimizer`, size: trainable + optimizer, color: looks[lane]?.color ?? "" },
-      { name: `${looks[lane]?.name} frozen bases`, size: frozen, color: `color-mix(in oklab, ${looks[lane]?.color} 45%, var(--panel))` },
+      { name: `${looks[lane]?.name} trained`, size: trainable, color: looks[lane]?.color ?? "" },
+      { name: `${looks[lane]?.name} optimizer`, size: optimizer, color: pale(looks[lane]?.color, 70) },
+      { name: `${looks[lane]?.name} frozen bases`, size: frozen, color: pale(looks[lane]?.color, 40) },
     ]),
   ].filter(({ size }) => size > 0);
   const total = parts.reduce((sum, { size }) => sum + size, 0);
