@@ -16,42 +16,36 @@ struct Params { tokens: u32, heads: u32, scale: f32 }
 
 override WG: u32 = 64;
 override CAUSAL: bool = false;
-const HEAD = 64u; // knob
 const TILE = 16u; // knob
-const PARTS = (HEAD + 3) / 4; // vec4s of one row, the last one padded with zeros
+override LOADS: u32 = (TILE * PARTS + WG - 1) / WG;
 const LOWEST = -3.0e38;
 
 var<workgroup> left: array<vec4f, TILE * PARTS>;
 var<workgroup> right: array<vec4f, TILE * PARTS>;
 
-// Where a row of this workgroup's image and head begins.
-fn start(t: u32, image_head: u32) -> u32 {
-  return ((image_head / p.heads) * p.tokens + t) * p.heads * HEAD + (image_head % p.heads) * HEAD;
-}
-
-// True for element `e` of a tile whose first row is `first`, if it is a number of the tensor and not padding.
-fn inside(e: u32, first: u32) -> bool {
-  return first + e / (4 * PARTS) < p.tokens && e % (4 * PARTS) < HEAD;
-}
+//! use heads
 
 @compute @workgroup_size(WG)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let t = group.x * WG + lane;
-  let mine = start(min(t, p.tokens - 1), group.y); // rows past the end repeat the last one and write nothing
+  let row = min(t, p.tokens - 1); // rows past the end repeat the last one and write nothing
   let limit = select(p.tokens, min(p.tokens, t + 1), CAUSAL);
   var query = array<vec4f, PARTS>();
-  for (var i = 0u; i < HEAD; i++) { query[i / 4][i % 4] = q[mine + i] * p.scale; }
+  for (var i = 0u; i < PARTS; i++) { query[i] = q4(row, group.y, i) * p.scale; }
   var sums = array<vec4f, PARTS>();
   var top = LOWEST;
   var top_key = 0u;
   var total = 0.0;
   for (var first = 0u; first < p.tokens; first += TILE) {
     workgroupBarrier(); // the tile before has been used
-    for (var e = lane; e < TILE * PARTS * 4; e += WG) {
-      let at = start(first + e / (4 * PARTS), group.y) + e % (4 * PARTS);
-      let real = inside(e, first);
-      left[e / 4][e % 4] = select(0.0, k[select(0u, at, real)], real);
-      right[e / 4][e % 4] = select(0.0, v[select(0u, at, real)], real);
+    // A fixed number of rounds, so that the compiler can have all loads under way at once. Keys past the end are never used.
+    for (var l = 0u; l < LOADS; l++) {
+      let e = lane + l * WG;
+      if (e < TILE * PARTS) {
+        let key = min(first + e / PARTS, p.tokens - 1);
+        left[e] = k4(key, group.y, e % PARTS);
+        right[e] = v4(key, group.y, e % PARTS);
+      }
     }
     workgroupBarrier();
     for (var j = 0u; j < TILE; j++) {
@@ -72,6 +66,6 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
     }
   }
   if (t >= p.tokens) { return; }
-  for (var i = 0u; i < HEAD; i++) { y[mine + i] = sums[i / 4][i % 4] / total; }
+  for (var i = 0u; i < HEAD; i++) { y[start(t, group.y) + i] = sums[i / 4][i % 4] / total; }
   softmax[group.y * p.tokens + t] = vec2f(top + log(total), f32(top_key));
 }

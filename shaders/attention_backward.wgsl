@@ -26,45 +26,45 @@ struct Params { tokens: u32, heads: u32, scale: f32 }
 
 override WG: u32 = 64;
 override CAUSAL: bool = false;
-const HEAD = 64u; // knob
 const TILE = 16u; // knob
-const PARTS = (HEAD + 3) / 4; // vec4s of one row, the last one padded with zeros
+override LOADS: u32 = (TILE * PARTS + WG - 1) / WG;
 
 var<workgroup> left: array<vec4f, TILE * PARTS>;
 var<workgroup> right: array<vec4f, TILE * PARTS>;
 var<workgroup> row_softmax: array<vec2f, TILE>;
 var<workgroup> row_centre: array<vec2f, TILE>;
 
-// Where a row of this workgroup's image and head begins.
-fn start(t: u32, image_head: u32) -> u32 {
-  return ((image_head / p.heads) * p.tokens + t) * p.heads * HEAD + (image_head % p.heads) * HEAD;
+//! use heads
+
+fn dy4(t: u32, image_head: u32, part: u32) -> vec4f {
+  let at = start(t, image_head) + part * 4;
+  return pad(vec4f(dy[at], dy[at + 1], dy[at + 2], dy[at + 3]), part);
 }
 
-// Where element `e` of a tile of rows from `first` on lies, or 0 with `real` false for padding.
-struct Place { at: u32, real: bool }
-fn place(e: u32, first: u32, image_head: u32) -> Place {
-  let row = first + e / (4 * PARTS);
-  let column = e % (4 * PARTS);
-  let real = row < p.tokens && column < HEAD;
-  return Place(select(0u, start(row, image_head) + column, real), real);
-}
-
+// Tiles are loaded in a fixed number of rounds, so that the compiler can have all loads under way at once. Rows past the end
+// repeat the last one and are never used.
 fn load_keys_and_values(first: u32, image_head: u32, lane: u32) {
   workgroupBarrier(); // the tile before has been used
-  for (var e = lane; e < TILE * PARTS * 4; e += WG) {
-    let from_ = place(e, first, image_head);
-    left[e / 4][e % 4] = select(0.0, k[from_.at], from_.real);
-    right[e / 4][e % 4] = select(0.0, v[from_.at], from_.real);
+  for (var l = 0u; l < LOADS; l++) {
+    let e = lane + l * WG;
+    if (e < TILE * PARTS) {
+      let row = min(first + e / PARTS, p.tokens - 1);
+      left[e] = k4(row, image_head, e % PARTS);
+      right[e] = v4(row, image_head, e % PARTS);
+    }
   }
   workgroupBarrier();
 }
 
 fn load_queries_and_gradients(first: u32, image_head: u32, lane: u32) {
   workgroupBarrier(); // the tile before has been used
-  for (var e = lane; e < TILE * PARTS * 4; e += WG) {
-    let from_ = place(e, first, image_head);
-    left[e / 4][e % 4] = select(0.0, q[from_.at], from_.real);
-    right[e / 4][e % 4] = select(0.0, dy[from_.at], from_.real);
+  for (var l = 0u; l < LOADS; l++) {
+    let e = lane + l * WG;
+    if (e < TILE * PARTS) {
+      let row = min(first + e / PARTS, p.tokens - 1);
+      left[e] = q4(row, image_head, e % PARTS);
+      right[e] = dy4(row, image_head, e % PARTS);
+    }
   }
 }
 
@@ -78,10 +78,10 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   var query = array<vec4f, PARTS>();
   var grad = array<vec4f, PARTS>();
   var c = 0.0;
-  for (var i = 0u; i < HEAD; i++) {
-    query[i / 4][i % 4] = q[start(row, group.y) + i] * p.scale;
-    grad[i / 4][i % 4] = dy[start(row, group.y) + i];
-    c += dy[start(row, group.y) + i] * v[start(largest, group.y) + i];
+  for (var i = 0u; i < PARTS; i++) {
+    query[i] = q4(row, group.y, i) * p.scale;
+    grad[i] = dy4(row, group.y, i);
+    c += dot(grad[i], v4(largest, group.y, i));
   }
   var d = 0.0;
   for (var first = 0u; first < p.tokens; first += TILE) {
@@ -104,15 +104,14 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
 fn queries(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let t = group.x * WG + lane;
   let row = min(t, p.tokens - 1);
-  let mine = start(row, group.y);
   let limit = select(p.tokens, min(p.tokens, t + 1), CAUSAL);
   let soft = softmax[group.y * p.tokens + row];
   let middle = centre[group.y * p.tokens + row];
   var query = array<vec4f, PARTS>();
   var grad = array<vec4f, PARTS>();
-  for (var i = 0u; i < HEAD; i++) {
-    query[i / 4][i % 4] = q[mine + i] * p.scale;
-    grad[i / 4][i % 4] = dy[mine + i];
+  for (var i = 0u; i < PARTS; i++) {
+    query[i] = q4(row, group.y, i) * p.scale;
+    grad[i] = dy4(row, group.y, i);
   }
   var sums = array<vec4f, PARTS>();
   for (var first = 0u; first < p.tokens; first += TILE) {
@@ -131,18 +130,18 @@ fn queries(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
     }
   }
   if (t >= p.tokens) { return; }
-  for (var i = 0u; i < HEAD; i++) { dq[mine + i] = sums[i / 4][i % 4]; }
+  for (var i = 0u; i < HEAD; i++) { dq[start(t, group.y) + i] = sums[i / 4][i % 4]; }
 }
 
 @compute @workgroup_size(WG)
 fn keys(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let t = group.x * WG + lane;
-  let mine = start(min(t, p.tokens - 1), group.y);
+  let row = min(t, p.tokens - 1);
   var key = array<vec4f, PARTS>();
   var value = array<vec4f, PARTS>();
-  for (var i = 0u; i < HEAD; i++) {
-    key[i / 4][i % 4] = k[mine + i] * p.scale;
-    value[i / 4][i % 4] = v[mine + i];
+  for (var i = 0u; i < PARTS; i++) {
+    key[i] = k4(row, group.y, i) * p.scale;
+    value[i] = v4(row, group.y, i);
   }
   var sums = array<vec4f, PARTS>();
   for (var first = 0u; first < p.tokens; first += TILE) {
@@ -168,15 +167,15 @@ fn keys(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     }
   }
   if (t >= p.tokens) { return; }
-  for (var i = 0u; i < HEAD; i++) { dk[mine + i] = sums[i / 4][i % 4]; }
+  for (var i = 0u; i < HEAD; i++) { dk[start(t, group.y) + i] = sums[i / 4][i % 4]; }
 }
 
 @compute @workgroup_size(WG)
 fn values(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let t = group.x * WG + lane;
-  let mine = start(min(t, p.tokens - 1), group.y);
+  let row = min(t, p.tokens - 1);
   var key = array<vec4f, PARTS>();
-  for (var i = 0u; i < HEAD; i++) { key[i / 4][i % 4] = k[mine + i] * p.scale; }
+  for (var i = 0u; i < PARTS; i++) { key[i] = k4(row, group.y, i) * p.scale; }
   var sums = array<vec4f, PARTS>();
   for (var first = 0u; first < p.tokens; first += TILE) {
     load_queries_and_gradients(first, group.y, lane);
@@ -192,5 +191,5 @@ fn values(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
     }
   }
   if (t >= p.tokens) { return; }
-  for (var i = 0u; i < HEAD; i++) { dv[mine + i] = sums[i / 4][i % 4]; }
+  for (var i = 0u; i < HEAD; i++) { dv[start(t, group.y) + i] = sums[i / 4][i % 4]; }
 }

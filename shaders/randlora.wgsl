@@ -32,6 +32,7 @@ const TILE = 32u; // knob
 const DEPTH = 16u; // knob
 const SIDE = TILE / 4; // invocations along a tile; each owns 4 x 4 of its numbers
 const THREADS = SIDE * SIDE;
+const LOADS = DEPTH * TILE / THREADS;
 const STRIDE = TILE / 4 + 1;
 
 var<workgroup> left: array<vec4f, DEPTH * STRIDE>;    // (DEPTH, TILE), rows of the result
@@ -91,7 +92,9 @@ fn merge(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) l
   var sums: array<vec4f, 4>;
   for (var c = 0u; c < p.rank * p.bases; c += DEPTH) {
     workgroupBarrier(); // the tiles before have been used
-    for (var e = lane; e < DEPTH * TILE; e += THREADS) {
+    // A fixed number of rounds, so that the compiler can have all loads under way at once.
+    for (var l = 0u; l < LOADS; l++) {
+      let e = lane + l * THREADS;
       // B is read along c and A along j, as they lie in memory.
       left[(e % DEPTH) * STRIDE + (e / DEPTH) / 4][(e / DEPTH) % 4] = b_at(group.y * TILE + e / DEPTH, c + e % DEPTH);
       right[(e / TILE) * STRIDE + (e % TILE) / 4][e % 4] = scaled_a(c + e / TILE, group.x * TILE + e % TILE);
@@ -113,7 +116,8 @@ fn project(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
     var g = array<vec4f, 4>(); // spelt out: some drivers zero a variable once, not once per round
     for (var m = 0u; m < p.large; m += DEPTH) {
       workgroupBarrier(); // the tiles before have been used
-      for (var e = lane; e < DEPTH * TILE; e += THREADS) {
+      for (var l = 0u; l < LOADS; l++) {
+        let e = lane + l * THREADS;
         let local_b = group.y * TILE + e % TILE;
         left[(e / TILE) * STRIDE + (e % TILE) / 4][e % 4] = select(0.0, b_at(m + e / TILE, k * p.bases + local_b), local_b < p.bases);
         right[(e / TILE) * STRIDE + (e % TILE) / 4][e % 4] = dy_at(m + e / TILE, group.x * TILE + e % TILE);

@@ -7,7 +7,7 @@ import { mirrorAddress, useSetup } from "./store/setup.ts";
 import { checkSupport } from "./store/support.ts";
 import { App } from "./ui/app.tsx";
 import { applyTheme } from "./ui/theme.ts";
-import "./ui/base.css";
+import "./ui/page.css";
 import "./ui/parts.css";
 import "./ui/panels.css";
 import "./ui/charts.css";

@@ -112,7 +112,12 @@ async function run(backbone: Backbone, golden: Safetensors, folder: ReturnType<t
 const worstOf = (got: ArrayLike<number>, want: ArrayLike<number>) =>
   Math.max(...Array.from(want, (w, i) => Math.abs((got[i] as number) - w) / Math.abs(w)));
 
-const GRADIENTS: Readonly<Record<string, string>> = { a: "lora_A.default.weight", b: "lora_B.default.weight", lambda: "randlora_lambda.default", gamma: "randlora_gamma.default" };
+const GRADIENTS: Readonly<Record<string, string>> = {
+  a: "lora_A.default.weight",
+  b: "lora_B.default.weight",
+  lambda: "randlora_lambda.default",
+  gamma: "randlora_gamma.default",
+};
 function gradientName(golden: Safetensors, name: string): string {
   const dot = name.lastIndexOf(".");
   const wanted = `grad.base_model.model.${name.slice(0, dot)}.${GRADIENTS[name.slice(dot + 1)]}`;
@@ -132,7 +137,8 @@ function limits(golden: Safetensors): { curve: number; after: number } {
 async function judge(dir: string, model: string, method: string): Promise<"passed" | "failed" | "unsupported"> {
   const line = (text: string) => console.log(`${`${model}.${method}`.padEnd(36)} ${text}`);
   try {
-    if (model !== "clip-vision") throw new UnsupportedError("model", `${model} has no file in src/models, or trains more than its vision tower`);
+    if (model !== "clip-vision")
+      throw new UnsupportedError("model", `${model} has no file in src/models, or trains more than its vision tower`);
     const peft = join(dir, `${model}.${method}.peft`);
     if (!existsSync(peft)) throw new UnsupportedError("method", `${method} has no file in src/adapters`);
     const folder = readPeft(new Map(readdirSync(peft).map((name) => [name, readFileSync(join(peft, name))])));
@@ -143,10 +149,15 @@ async function judge(dir: string, model: string, method: string): Promise<"passe
     const worst = await run(backbone, golden, folder, end);
     backbone.destroy();
     const limit = limits(golden);
-    const good = worst.logits <= 1e-4 && worst.loss <= 1e-4 && worst.gradient <= 1e-3 && worst.curve <= limit.curve && worst.after <= limit.after;
+    const good =
+      worst.logits <= 1e-4 && worst.loss <= 1e-4 && worst.gradient <= 1e-3 && worst.curve <= limit.curve && worst.after <= limit.after;
     const e = (value: number) => value.toExponential(1);
-    const judged = golden.tensors.has("curve_f32") ? `curve ${e(worst.curve)} (≤ ${e(limit.curve)}), logits after ${e(worst.after)} (≤ ${e(limit.after)})` : `two losses ${e(worst.curve)}`;
-    line(`${good ? "pass" : "FAIL"}  logits ${e(worst.logits)}, loss ${e(worst.loss)}, gradient ${e(worst.gradient)} (${worst.gradientOf}), ${judged}`);
+    const judged = golden.tensors.has("curve_f32")
+      ? `curve ${e(worst.curve)} (≤ ${e(limit.curve)}), logits after ${e(worst.after)} (≤ ${e(limit.after)})`
+      : `two losses ${e(worst.curve)}`;
+    line(
+      `${good ? "pass" : "FAIL"}  logits ${e(worst.logits)}, loss ${e(worst.loss)}, gradient ${e(worst.gradient)} (${worst.gradientOf}), ${judged}`,
+    );
     return good ? "passed" : "failed";
   } catch (error) {
     if (error instanceof UnsupportedError) {

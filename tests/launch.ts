@@ -27,7 +27,11 @@ export class Immediate implements Recorder {
     this.software = software;
   }
   out(shape: readonly number[], type: ElementType = "f32"): Tensor {
-    const y = given(shape, type === "f32" ? new Float32Array(numel(shape)).fill(Number.NaN) : new Uint32Array(numel(shape)).fill(0xffffffff), type);
+    const y = given(
+      shape,
+      type === "f32" ? new Float32Array(numel(shape)).fill(Number.NaN) : new Uint32Array(numel(shape)).fill(0xffffffff),
+      type,
+    );
     this.outputs.push(y);
     return y;
   }
@@ -40,7 +44,10 @@ export class Immediate implements Recorder {
     const launches = this.launches.splice(0);
     const pipelines = await Promise.all(launches.map((launch) => kernels.pipeline(launch)));
     gpu.device.pushErrorScope("validation");
-    const params = packAll(gpu, launches.map(({ shader: name, params: values }) => ({ source: shader(name), params: values })));
+    const params = packAll(
+      gpu,
+      launches.map(({ shader: name, params: values }) => ({ source: shader(name), params: values })),
+    );
     const encoder = gpu.device.createCommandEncoder();
     launches.forEach((launch, i) => {
       const pipeline = pipelines[i] as GPUComputePipeline;

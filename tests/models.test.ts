@@ -21,7 +21,9 @@ test("CLIP-tiny's embeddings and logits are transformers' to 1e-4", async () => 
     return found;
   };
   const ids = entry("input_ids");
-  const tokens = Uint32Array.from({ length: numel(ids.shape) }, (_, i) => Number(new DataView(ids.data.buffer, ids.data.byteOffset).getBigInt64(8 * i, true)));
+  const tokens = Uint32Array.from({ length: numel(ids.shape) }, (_, i) =>
+    Number(new DataView(ids.data.buffer, ids.data.byteOffset).getBigInt64(8 * i, true)),
+  );
   const [texts, positions] = ids.shape as [number, number];
   const ends = Uint32Array.from({ length: texts }, (_, t) => tokens.subarray(t * positions, (t + 1) * positions).indexOf(4095));
 

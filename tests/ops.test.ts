@@ -24,7 +24,6 @@ function inputs(oracle: AnyOracle, { shapes, integers = {}, offset = {} }: Case<
   return { host, x, need };
 }
 
-
 describe.each(Object.entries(oracles))("%s", (_file, { default: oracle }) => {
   const op: AnyOp = oracle.op;
   describe.each([
@@ -45,7 +44,9 @@ describe.each(Object.entries(oracles))("%s", (_file, { default: oracle }) => {
 
       const dyHost = noise(want.length, 9);
       const dy = reshape(given(y.shape, dyHost), y.shape);
-      const absorbed = Object.fromEntries((op.absorbs ?? []).filter((n) => need[n]).map((n) => [n, given(x[n]!.shape, new Float32Array(numel(x[n]!.shape)).fill(PRIOR))]));
+      const absorbed = Object.fromEntries(
+        (op.absorbs ?? []).filter((n) => need[n]).map((n) => [n, given(x[n]!.shape, new Float32Array(numel(x[n]!.shape)).fill(PRIOR))]),
+      );
       for (const prior of Object.keys(absorbed).length ? [{}, absorbed] : [{}]) {
         const grads: Grads<string> = op.backward(r, x as Named<string>, saved, dy, need, c.cfg, prior);
         await r.flush();

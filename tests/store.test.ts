@@ -33,7 +33,16 @@ const ready: RunEvent = {
 const steps = (from: number, to: number): RunEvent => {
   const numbers = Array.from({ length: to - from + 1 }, (_, i) => from + i);
   const lanes = [numbers.map((n) => 1 / n), numbers.map((n) => 2 / n)];
-  return { type: "steps", steps: numbers, losses: lanes, accuracies: lanes, gradNorms: lanes, notFinite: lanes, msPerStep: [4, 6], imagesPerSecond: 640 };
+  return {
+    type: "steps",
+    steps: numbers,
+    losses: lanes,
+    accuracies: lanes,
+    gradNorms: lanes,
+    notFinite: lanes,
+    msPerStep: [4, 6],
+    imagesPerSecond: 640,
+  };
 };
 const validation = (step: number, ...hits: number[][]): RunEvent => ({
   type: "validation",
@@ -49,7 +58,9 @@ const rank = (lane: number, effectiveRank: number): RunEvent => ({
   type: "rank",
   step: 4,
   lane,
-  layers: [{ path: "p", block: 0, target: "q", singularValues: Float32Array.of(1, 0.5), effectiveRank, stableRank: 1.25, above1Percent: 2 }],
+  layers: [
+    { path: "p", block: 0, target: "q", singularValues: Float32Array.of(1, 0.5), effectiveRank, stableRank: 1.25, above1Percent: 2 },
+  ],
 });
 const run = (...actions: RunAction[]) => actions.reduce(reduce, IDLE);
 
@@ -57,7 +68,14 @@ describe("a run", () => {
   test("goes from its start through zero-shot and steps to its end", () => {
     const starting = run(start, { type: "status", text: "Compiling kernels", progress: 0.5 });
     expect(starting).toMatchObject({ phase: "starting", status: { text: "Compiling kernels", progress: 0.5 } });
-    const state = run(start, ready, validation(0, [1, 0, 0, 0], [1, 0, 0, 0]), steps(1, 4), rank(1, 1.8), validation(4, [1, 1, 0, 0], [1, 1, 1, 0]));
+    const state = run(
+      start,
+      ready,
+      validation(0, [1, 0, 0, 0], [1, 0, 0, 0]),
+      steps(1, 4),
+      rank(1, 1.8),
+      validation(4, [1, 1, 0, 0], [1, 1, 1, 0]),
+    );
     expect(state).toMatchObject({ phase: "training", step: 4, imagesPerSecond: 640, status: null });
     expect(state.lanes.map(({ loss }) => loss)).toEqual([1 / 4, 2 / 4]);
     expect(zeroShot(state)?.lanes[0]?.accuracy).toBe(0.25);

@@ -69,7 +69,9 @@ export interface AdapterDef<F extends Fields, T extends string, S extends string
   match(layers: readonly SiteShape[], settings: Settings<F>, budget: number): Settings<F>;
 }
 
-export const defineAdapter = <F extends Fields, T extends string, S extends string = never>(def: AdapterDef<F, T, S>): AdapterDef<F, T, S> => def;
+export const defineAdapter = <F extends Fields, T extends string, S extends string = never>(
+  def: AdapterDef<F, T, S>,
+): AdapterDef<F, T, S> => def;
 
 /** The erased form, for code that treats all methods alike. */
 export type AnyAdapter = AdapterDef<Fields, string, string>;
@@ -106,7 +108,13 @@ export function mergedWeight(tape: Tape, { def, settings, trainable, shared }: A
 }
 
 /** `base` (rows, out), which holds x·Wᵀ and the bias, plus x·ΔWᵀ; the weight stays untouched. */
-export function onActivations(tape: Tape, { def, settings, trainable, shared }: Attached, layer: SiteShape, x: Tensor, base: Tensor): Tensor {
+export function onActivations(
+  tape: Tape,
+  { def, settings, trainable, shared }: Attached,
+  layer: SiteShape,
+  x: Tensor,
+  base: Tensor,
+): Tensor {
   const { up, down, gain, transposed = false } = def.factors({ tape, trainable, shared }, layer, settings);
   const hidden = tape.apply(matmul, { a: x, b: down }, { transB: !transposed });
   return tape.apply(matmul, { a: hidden, b: up, add: base }, { transB: !transposed, alpha: gain });

@@ -5,7 +5,14 @@ const lora = defineAdapter({
   title: "LoRA",
   paper: "arXiv 2106.09685",
   fields: {
-    rank: { label: "Rank r", help: "The wall: no update of a layer can have a higher rank. 4 to 64 is usual.", default: 32, min: 1, max: 192, step: 1 },
+    rank: {
+      label: "Rank r",
+      help: "The wall: no update of a layer can have a higher rank. 4 to 64 is usual.",
+      default: 32,
+      min: 1,
+      max: 192,
+      step: 1,
+    },
     alpha: { label: "Alpha α", help: "The update is multiplied by α / r. Twice r is usual.", default: 64, min: 1, max: 512, step: 1 },
   },
   lr: 3e-3,

@@ -16,8 +16,22 @@ const randlora = defineAdapter({
   title: "RandLoRA",
   paper: "arXiv 2502.00987",
   fields: {
-    rank: { label: "Basis rank r", help: "Lower r means more bases and more parameters; the update has full rank at any r. 1 to 32.", default: 2, min: 1, max: 192, step: 1 },
-    alpha: { label: "Alpha α", help: "The update is multiplied by α / r. Ten times r is a careful start; 20 r needs a lower learning rate.", default: 20, min: 1, max: 4000, step: 1 },
+    rank: {
+      label: "Basis rank r",
+      help: "Lower r means more bases and more parameters; the update has full rank at any r. 1 to 32.",
+      default: 2,
+      min: 1,
+      max: 192,
+      step: 1,
+    },
+    alpha: {
+      label: "Alpha α",
+      help: "The update is multiplied by α / r. Ten times r is a careful start; 20 r needs a lower learning rate.",
+      default: 20,
+      min: 1,
+      max: 4000,
+      step: 1,
+    },
   },
   lr: 1e-3,
   trainable(layer, { rank }) {
@@ -46,7 +60,8 @@ const randlora = defineAdapter({
     const gain = alpha / rank;
     return layer.in <= layer.out ? { up: frozen, down: scaled, gain } : { up: scaled, down: frozen, gain, transposed: true };
   },
-  merge: ({ tape, trainable, shared }, w, _layer, { rank, alpha }) => tape.apply(fused, { w, ...shared, ...trainable }, { gain: alpha / rank }),
+  merge: ({ tape, trainable, shared }, w, _layer, { rank, alpha }) =>
+    tape.apply(fused, { w, ...shared, ...trainable }, { gain: alpha / rank }),
   match(layers, settings, budget) {
     const rank = nearest(1, 192, budget, (r) => countParameters(randlora, layers, { ...settings, rank: r }));
     return { rank, alpha: (settings.alpha * rank) / settings.rank };

@@ -51,7 +51,8 @@ export async function openGpu(gpu: GPU | undefined): Promise<Gpu> {
   return {
     device,
     name,
-    software: adapter.info.isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|basic render|warp/i.test(`${name} ${architecture} ${vendor}`),
+    software:
+      adapter.info.isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|basic render|warp/i.test(`${name} ${architecture} ${vendor}`),
     features: new Set(features),
     fault,
     close() {

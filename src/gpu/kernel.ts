@@ -51,7 +51,11 @@ export class Kernels {
     const module = this.#modules.get(code) ?? device.createShaderModule({ label: name, code });
     this.#modules.set(code, module);
     try {
-      return await device.createComputePipelineAsync({ label: key, layout: "auto", compute: { module, entryPoint: entry, constants: { ...overrides } } });
+      return await device.createComputePipelineAsync({
+        label: key,
+        layout: "auto",
+        compute: { module, entryPoint: entry, constants: { ...overrides } },
+      });
     } catch (cause) {
       const { messages } = await module.getCompilationInfo();
       const lines = messages.map((m) => `${name}.wgsl:${m.lineNum}:${m.linePos} ${m.message}`).join("\n");
@@ -68,15 +72,26 @@ export class Kernels {
       return { binding: binding.index, resource: slice };
     });
     if (params) entries.push({ binding: 0, resource: params });
-    return this.#gpu.device.createBindGroup({ label: `${program.shader} ${program.entry}`, layout: pipeline.getBindGroupLayout(0), entries });
+    return this.#gpu.device.createBindGroup({
+      label: `${program.shader} ${program.entry}`,
+      layout: pipeline.getBindGroupLayout(0),
+      entries,
+    });
   }
 }
 
 /** The `Params` of many launches in one uniform buffer; each at a multiple of 256 bytes. */
-export function packAll(gpu: Gpu, launches: readonly { readonly source: Shader; readonly params: Readonly<Record<string, number>> }[]): Slice[] {
+export function packAll(
+  gpu: Gpu,
+  launches: readonly { readonly source: Shader; readonly params: Readonly<Record<string, number>> }[],
+): Slice[] {
   const packed = launches.map(({ source, params }) => packParams(source, params));
   const stride = 256;
-  const buffer = gpu.device.createBuffer({ label: "params", size: Math.max(stride, stride * packed.length), usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
+  const buffer = gpu.device.createBuffer({
+    label: "params",
+    size: Math.max(stride, stride * packed.length),
+    usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+  });
   const all = new Uint8Array(buffer.size);
   packed.forEach((bytes, i) => all.set(new Uint8Array(bytes), i * stride));
   gpu.device.queue.writeBuffer(buffer, 0, all);

@@ -29,7 +29,11 @@ export function write({ device }: Gpu, buffer: GPUBuffer, offset: number, data: 
 
 /** Copies `size` bytes out of a buffer; waits for all work queued before, but never stalls what is queued after. */
 export async function readback({ device }: Gpu, buffer: GPUBuffer, offset: number, size: number): Promise<ArrayBuffer> {
-  const staging = device.createBuffer({ label: "readback", size: Math.ceil(size / 4) * 4, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
+  const staging = device.createBuffer({
+    label: "readback",
+    size: Math.ceil(size / 4) * 4,
+    usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+  });
   const encoder = device.createCommandEncoder();
   encoder.copyBufferToBuffer(buffer, offset, staging, 0, staging.size);
   device.queue.submit([encoder.finish()]);

@@ -28,7 +28,12 @@ interface ClipConfig {
   readonly shared: number;
 }
 
-const ACTIVATIONS: Readonly<Record<string, Activation>> = { quick_gelu: "quick", gelu: "exact", gelu_new: "tanh", gelu_pytorch_tanh: "tanh" };
+const ACTIVATIONS: Readonly<Record<string, Activation>> = {
+  quick_gelu: "quick",
+  gelu: "exact",
+  gelu_new: "tanh",
+  gelu_pytorch_tanh: "tanh",
+};
 
 /** What one block does besides attention's mask: in the last one, `pick` keeps only the rows that are read afterwards. */
 type Block = (pass: Pass, x: Tensor, batch: number, pick?: (x: Tensor) => Tensor) => Tensor;

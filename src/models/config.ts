@@ -15,7 +15,8 @@ export function fieldsOf(json: Readonly<Record<string, unknown>>, where: string)
     if (value === undefined) throw new Error(`${where} has no "${name}".`);
     return value;
   };
-  const bad = (name: string, value: unknown, want: string) => new Error(`${where}: "${name}" is ${JSON.stringify(value)}; it must be ${want}.`);
+  const bad = (name: string, value: unknown, want: string) =>
+    new Error(`${where}: "${name}" is ${JSON.stringify(value)}; it must be ${want}.`);
   return {
     integer(name, otherwise) {
       const value = read(name, otherwise);

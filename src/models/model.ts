@@ -63,7 +63,14 @@ export class Scope {
   /** Declares a site: its name, its shape and its place are stated once, here. */
   linear(name: string, inner: number, out: number, place: { readonly block: number; readonly target: string }): Layer {
     const at = this.at(name);
-    const site: Site = { path: this.#prefix + name, in: inner, out, ...place, weight: at.tensor("weight", [out, inner]), bias: at.tensor("bias", [out]) };
+    const site: Site = {
+      path: this.#prefix + name,
+      in: inner,
+      out,
+      ...place,
+      weight: at.tensor("weight", [out, inner]),
+      bias: at.tensor("bias", [out]),
+    };
     this.sites.push(site);
     return (pass, x, add) => pass.linear(site, x, add);
   }

@@ -36,7 +36,8 @@ function launchFor({ shape }: Tensor, { batch, heads, causal = false }: Attentio
   const [rows, width] = shape as [number, number];
   const tokens = rows / batch;
   const head = width / heads;
-  if (!Number.isInteger(tokens) || !Number.isInteger(head)) throw new Error(`attention: (${rows}, ${width}) is not ${batch} images of ${heads} heads`);
+  if (!Number.isInteger(tokens) || !Number.isInteger(head))
+    throw new Error(`attention: (${rows}, ${width}) is not ${batch} images of ${heads} heads`);
   if (head > 128) throw new Error(`attention: heads of ${head} numbers; at most 128 fit in registers`);
   // A workgroup takes one image and head where it can, so that keys and values are read once.
   const size = Math.min(128, Math.ceil(tokens / 32) * 32);

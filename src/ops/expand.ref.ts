@@ -1,7 +1,11 @@
 import { expand } from "./expand.ts";
 import { defineOracle } from "./op.ts";
 
-const on = (rank: number, bases: number, small: number, spare = 0) => ({ a: [rank, small + spare], lambda: [rank, bases], gamma: [bases, small] });
+const on = (rank: number, bases: number, small: number, spare = 0) => ({
+  a: [rank, small + spare],
+  lambda: [rank, bases],
+  gamma: [bases, small],
+});
 
 export default defineOracle({
   op: expand,
@@ -11,7 +15,8 @@ export default defineOracle({
     const y = new Float64Array(rank * bases * small);
     for (let k = 0; k < rank; k++) {
       for (let b = 0; b < bases; b++) {
-        for (let j = 0; j < small; j++) y[(k * bases + b) * small + j] = lambda[k * bases + b]! * a[k * stride + j]! * gamma[b * small + j]!;
+        for (let j = 0; j < small; j++)
+          y[(k * bases + b) * small + j] = lambda[k * bases + b]! * a[k * stride + j]! * gamma[b * small + j]!;
       }
     }
     return y;

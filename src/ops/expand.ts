@@ -17,8 +17,16 @@ export const expand = defineOp<"a" | "lambda" | "gamma">({
     if (need.a) throw new Error("expand: A is frozen; only λ and γ have gradients");
     const { params, rows } = sizes(a, lambda, gamma);
     const [dlambda, dgamma] = [r.out(lambda.shape), r.out(gamma.shape)];
-    if (need.lambda) r.run({ shader: "expand", entry: "backward_l", buffers: { a, gamma, dy, dlambda }, params, groups: flatGroups(rows, 1) });
-    if (need.gamma) r.run({ shader: "expand", entry: "backward_g", buffers: { a, lambda, dy, dgamma }, params, groups: flatGroups(numel(gamma.shape), 64) });
+    if (need.lambda)
+      r.run({ shader: "expand", entry: "backward_l", buffers: { a, gamma, dy, dlambda }, params, groups: flatGroups(rows, 1) });
+    if (need.gamma)
+      r.run({
+        shader: "expand",
+        entry: "backward_g",
+        buffers: { a, lambda, dy, dgamma },
+        params,
+        groups: flatGroups(numel(gamma.shape), 64),
+      });
     return { lambda: dlambda, gamma: dgamma };
   },
 });

@@ -31,7 +31,12 @@ export default defineOracle({
     { name: "both transposed", shapes: on(10, 12, 14, { transA: true, transB: true }), cfg: { transA: true, transB: true } },
     { name: "linear", shapes: { ...on(68, 36, 40, { transB: true }), bias: [36], add: [68, 36] }, cfg: { transB: true } },
     { name: "many tiles", shapes: on(132, 68, 20, { transB: true }), cfg: { transB: true } },
-    { name: "gradient of a weight, sliced along k", shapes: on(36, 20, 600, { transA: true }), cfg: { transA: true, alpha: 2 }, tolerance: 5e-5 },
+    {
+      name: "gradient of a weight, sliced along k",
+      shapes: on(36, 20, 600, { transA: true }),
+      cfg: { transA: true, alpha: 2 },
+      tolerance: 5e-5,
+    },
     { name: "cancelling", shapes: on(8, 8, 64), cfg: {}, offset: { a: 100 }, tolerance: 2e-4 },
   ],
 });

@@ -64,7 +64,12 @@ export function multiply(r: Recorder, a: Tensor, b: Tensor, cfg: Matmul, bias?: 
   if (k !== depth) throw new Error(`matmul: (${m}, ${k}) does not fit (${depth}, ${n})`);
   if (add && numel(add.shape) !== m * n) throw new Error(`matmul: add is (${add.shape}), y is (${m}, ${n})`);
   const y = r.out([m, n]);
-  const flags = { TRANS_A: Number(transA), TRANS_B: Number(transB), HAS_BIAS: Number(bias !== undefined), HAS_ADD: Number(add !== undefined) };
+  const flags = {
+    TRANS_A: Number(transA),
+    TRANS_B: Number(transB),
+    HAS_BIAS: Number(bias !== undefined),
+    HAS_ADD: Number(add !== undefined),
+  };
   const buffers = { a, b, bias: bias ?? b, add: add ?? a };
   if (r.software || colsA % 4 || colsB % 4 || n % 4) {
     r.run({
@@ -80,7 +85,15 @@ export function multiply(r: Recorder, a: Tensor, b: Tensor, cfg: Matmul, bias?: 
   const { tile, slices } = tileFor(m, n, bias ? 0 : k); // a bias would be added once per slice
   const groups = [Math.ceil(n / tile.TILE_N), Math.ceil(m / tile.TILE_M), slices] as const;
   const part = slices === 1 ? y : r.out([slices, m, n]);
-  r.run({ shader: "matmul", entry: "tiled", buffers: { ...buffers, y: part }, params: { m, n, k, slices, alpha }, groups, overrides: flags, knobs: { ...tile } });
+  r.run({
+    shader: "matmul",
+    entry: "tiled",
+    buffers: { ...buffers, y: part },
+    params: { m, n, k, slices, alpha },
+    groups,
+    overrides: flags,
+    knobs: { ...tile },
+  });
   if (slices > 1) {
     r.run({
       shader: "reduce",

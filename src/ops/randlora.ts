@@ -56,7 +56,12 @@ function sizes(w: Tensor, basisB: Tensor, basisA: Tensor, lambda: Tensor, gain: 
   return { params: { large, small, rank, bases, stride_a: strideA, stride_b: strideB, step_m, step_j, gain }, large, small, bases };
 }
 
-function program(entry: "merge" | "project", columns: number, rows: number, software: boolean): Pick<Launch, "shader" | "entry" | "groups" | "knobs"> {
+function program(
+  entry: "merge" | "project",
+  columns: number,
+  rows: number,
+  software: boolean,
+): Pick<Launch, "shader" | "entry" | "groups" | "knobs"> {
   if (software) return { shader: "randlora", entry: `${entry}_direct`, groups: [Math.ceil(columns / 32), Math.ceil(rows / 32)] };
   // Small layers need small tiles to spread over the whole GPU.
   const TILE = columns * rows >= 512 * 512 ? 64 : 32;

@@ -25,8 +25,22 @@ export const NUMBERS: Readonly<Record<NumberName, Field>> = {
     max: 1,
     step: 0.01,
   },
-  weightDecay: { label: "Weight decay", help: "AdamW's pull of every trained number towards zero.", default: 0, min: 0, max: 1, step: 0.001 },
-  clip: { label: "Clip gradients", help: "Largest global norm of the gradient; 0 switches clipping off.", default: 0, min: 0, max: 100, step: 0.1 },
+  weightDecay: {
+    label: "Weight decay",
+    help: "AdamW's pull of every trained number towards zero.",
+    default: 0,
+    min: 0,
+    max: 1,
+    step: 0.001,
+  },
+  clip: {
+    label: "Clip gradients",
+    help: "Largest global norm of the gradient; 0 switches clipping off.",
+    default: 0,
+    min: 0,
+    max: 100,
+    step: 0.1,
+  },
   labelSmoothing: {
     label: "Label smoothing",
     help: "Share of the target spread over all classes.",
@@ -86,9 +100,7 @@ export function clampLane(lane: LaneConfig): LaneConfig {
   const settings = completeSettings(lane.method, lane.settings);
   return {
     method: lane.method,
-    settings: Object.fromEntries(
-      fields.map(([name, field]) => [name, clampTo(field, settings[name] ?? field.default) ?? field.default]),
-    ),
+    settings: Object.fromEntries(fields.map(([name, field]) => [name, clampTo(field, settings[name] ?? field.default) ?? field.default])),
     lr: clampTo(RATE, lane.lr) ?? RATE.default,
   };
 }

@@ -1,6 +1,6 @@
 /** The images on the page: what is imported, what an import says, and changes to the classes. */
 import { create } from "zustand";
-import type { ImportOptions, Imported, Progress } from "../data/collect.ts";
+import type { Imported, ImportOptions, Progress } from "../data/collect.ts";
 import type { Dataset, ImportReport, Preprocess } from "../data/dataset.ts";
 import { removeClass, renameClass } from "../data/edit.ts";
 import { fromDrop, fromFiles } from "../data/folder.ts";

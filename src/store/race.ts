@@ -70,7 +70,12 @@ function openWorker(): Worker {
     const what = `The training worker stopped${error.message ? `: ${error.message}` : "."}`;
     dispatch({
       type: "failed",
-      fault: { kind: "internal", what, kept: "Your images, your settings and the curves so far.", todo: "Train again. If it happens again, reload the page." },
+      fault: {
+        kind: "internal",
+        what,
+        kept: "Your images, your settings and the curves so far.",
+        todo: "Train again. If it happens again, reload the page.",
+      },
     });
   });
   return opened;
@@ -102,7 +107,10 @@ function dispatch(action: RunAction): void {
 
 function record({ steps, losses }: RunEvent & { type: "steps" }): void {
   steps.forEach((step, index) => {
-    series.push(step, losses.map((lane) => lane[index] ?? Number.NaN));
+    series.push(
+      step,
+      losses.map((lane) => lane[index] ?? Number.NaN),
+    );
   });
 }
 

@@ -144,10 +144,7 @@ export function zeroShot({ validations }: RunState): Validation | undefined {
 
 /** Seconds until the last step; null while no step has been timed. */
 export function secondsLeft({ config, step, lanes }: RunState): number | null {
-  const perStep = lanes.reduce<number | null>(
-    (sum, { msPerStep }) => (sum === null || msPerStep === null ? null : sum + msPerStep),
-    0,
-  );
+  const perStep = lanes.reduce<number | null>((sum, { msPerStep }) => (sum === null || msPerStep === null ? null : sum + msPerStep), 0);
   if (!config || perStep === null || lanes.length === 0) return null;
   return (Math.max(0, config.steps - step) * perStep) / 1000;
 }

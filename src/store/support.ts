@@ -3,7 +3,7 @@ import { create } from "zustand";
 
 export type Support =
   | { readonly state: "checking" }
-  | { readonly state: "ready"; readonly gpu: string; /** runs on the CPU, slowly */ readonly software: boolean }
+  | { readonly state: "ready"; readonly gpu: string /** runs on the CPU, slowly */; readonly software: boolean }
   /** "insecure": WebGPU exists only on https and localhost. */
   | { readonly state: "missing"; readonly why: "insecure" | "no-webgpu" | "no-adapter" };
 

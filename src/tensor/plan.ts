@@ -51,7 +51,9 @@ export class Arena {
     let done = 0;
     return checked(this.#gpu, "Setting up the step", async () => {
       for (const slab of this.#slabs) slab.destroy();
-      this.#slabs = Array.from({ length: slabCount }, (_, i) => storage(this.#gpu, Math.max(...layouts.map(({ sizes }) => sizes[i] ?? 0)), `arena ${i}`));
+      this.#slabs = Array.from({ length: slabCount }, (_, i) =>
+        storage(this.#gpu, Math.max(...layouts.map(({ sizes }) => sizes[i] ?? 0)), `arena ${i}`),
+      );
       const plans: Plan[] = [];
       for (const [i, tape] of tapes.entries()) {
         for (const [tensor, slab] of (layouts[i] as Layout).places) tensor.buffer = this.#slabs[slab];
@@ -67,12 +69,19 @@ export class Arena {
   }
 
   async #bind(launches: readonly Launch[], compiled: () => void): Promise<Plan> {
-    const params = packAll(this.#gpu, launches.map((launch) => ({ source: shader(launch.shader), params: launch.params })));
-    const pipelines = await Promise.all(launches.map((launch) => this.#kernels.pipeline(launch).then((pipeline) => (compiled(), pipeline))));
+    const params = packAll(
+      this.#gpu,
+      launches.map((launch) => ({ source: shader(launch.shader), params: launch.params })),
+    );
+    const pipelines = await Promise.all(
+      launches.map((launch) => this.#kernels.pipeline(launch).then((pipeline) => (compiled(), pipeline))),
+    );
     return new Plan(
       launches.map((launch, i) => {
         const pipeline = pipelines[i] as GPUComputePipeline;
-        const slices = Object.fromEntries(Object.entries(launch.buffers).map(([name, tensor]) => [name, sliceOf(tensor, `${launch.shader}.${name}`)]));
+        const slices = Object.fromEntries(
+          Object.entries(launch.buffers).map(([name, tensor]) => [name, sliceOf(tensor, `${launch.shader}.${name}`)]),
+        );
         return { pipeline, bindGroup: this.#kernels.bind(pipeline, launch, slices, params[i]), groups: launch.groups };
       }),
     );
@@ -143,7 +152,8 @@ function lifetimes(launches: readonly Launch[]): Life[] {
       if (tensor.buffer) continue; // it has a home of its own: a weight, a batch, a trainable
       const life = lives.get(tensor);
       if (life) life.to = at;
-      else if (bindings.get(name)?.access === "read") throw new Error(`${launch.shader}.${launch.entry} reads "${name}", which no launch has written`);
+      else if (bindings.get(name)?.access === "read")
+        throw new Error(`${launch.shader}.${launch.entry} reads "${name}", which no launch has written`);
       else lives.set(tensor, { tensor, from: at, to: at });
     }
   });

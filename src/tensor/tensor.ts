@@ -21,7 +21,10 @@ export const numel = (shape: readonly number[]): number => shape.reduce((product
 export const byteLength = ({ shape }: Pick<Tensor, "shape">): number => Math.max(16, 4 * numel(shape));
 
 /** A tensor without storage: a Plan or the caller gives it one. */
-export function tensor(shape: readonly number[], options: Partial<Pick<Tensor, "type" | "label" | "needsGrad" | "buffer" | "offset">> = {}): Tensor {
+export function tensor(
+  shape: readonly number[],
+  options: Partial<Pick<Tensor, "type" | "label" | "needsGrad" | "buffer" | "offset">> = {},
+): Tensor {
   return { shape, type: "f32", label: "", needsGrad: false, buffer: undefined, offset: 0, ...options };
 }
 

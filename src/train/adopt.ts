@@ -28,5 +28,11 @@ export function adopt(folder: PeftFolder, all: readonly Site[], lr: number): Lan
     shared.basisA = { shape: [rank, A.data.length / rank], data: A.data };
     shared.basisB = { shape: [B.shape[0] as number, B.data.length / (B.shape[0] as number)], data: B.data };
   }
-  return { sites, config: { method: "randlora", settings: { rank, alpha }, lr }, seed: folder.config.projectionPrngKey, head: new Map(), given: { trainable, shared } };
+  return {
+    sites,
+    config: { method: "randlora", settings: { rank, alpha }, lr },
+    seed: folder.config.projectionPrngKey,
+    head: new Map(),
+    given: { trainable, shared },
+  };
 }

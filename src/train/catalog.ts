@@ -3,7 +3,10 @@ import { type AnyAdapter, countParameters, type Fields, type SiteShape } from ".
 import { type Model, type ModelDef, Scope, type Site, type Weights } from "../models/model.ts";
 import { tensor } from "../tensor/tensor.ts";
 
-const adapterFiles: Record<string, AnyAdapter> = import.meta.glob(["../adapters/*.ts", "!../adapters/adapter.ts"], { import: "default", eager: true });
+const adapterFiles: Record<string, AnyAdapter> = import.meta.glob(["../adapters/*.ts", "!../adapters/adapter.ts"], {
+  import: "default",
+  eager: true,
+});
 const modelFiles: Record<string, ModelDef<unknown>> = import.meta.glob(["../models/*.ts", "!../models/{model,config,tokenizer}.ts"], {
   import: "default",
   eager: true,
@@ -39,7 +42,12 @@ export interface Built {
 export function buildModel(config: Readonly<Record<string, unknown>>, weights: Weights, scalar: (name: string) => number): Built {
   const type = config.model_type;
   const def = Object.values(modelFiles).find(({ types }) => types.includes(String(type)));
-  if (!def) throw new Error(`config.json: model_type ${JSON.stringify(type)} is not handled; there are ${Object.values(modelFiles).flatMap(({ types }) => types).join(", ")}.`);
+  if (!def)
+    throw new Error(
+      `config.json: model_type ${JSON.stringify(type)} is not handled; there are ${Object.values(modelFiles)
+        .flatMap(({ types }) => types)
+        .join(", ")}.`,
+    );
   const scope = new Scope(weights);
   const model = def.build(scope, def.configure(config), scalar);
   return { model, sites: scope.sites };
@@ -52,7 +60,11 @@ export function targetSites(sites: readonly Site[], targets: readonly string[], 
 
 /** The same from config.json alone, without weights: for the page, which counts parameters before anything is loaded. */
 export function siteShapes(config: Readonly<Record<string, unknown>>, targets: readonly string[]): readonly SiteShape[] {
-  const { sites } = buildModel(config, (_name, shape) => tensor(shape), () => 0);
+  const { sites } = buildModel(
+    config,
+    (_name, shape) => tensor(shape),
+    () => 0,
+  );
   return targetSites(sites, targets);
 }
 

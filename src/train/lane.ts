@@ -82,7 +82,8 @@ export class Lane {
       tape,
       linear: (site, x, add) => {
         const attached = this.attached(site);
-        const frozen = (w: Tensor, a?: Tensor) => tape.apply(matmul, { a: x, b: w, bias: site.bias, ...(a && { add: a }) }, { transB: true });
+        const frozen = (w: Tensor, a?: Tensor) =>
+          tape.apply(matmul, { a: x, b: w, bias: site.bias, ...(a && { add: a }) }, { transB: true });
         if (!attached) return frozen(site.weight, add);
         const chosen = way ?? cheaperWay(attached, site, x.shape[0] as number, training);
         if (chosen === "weight") return frozen(mergedWeight(tape, attached, site, site.weight), add);

@@ -88,8 +88,21 @@ export class Trainables {
     const hyper = tensor([4], { buffer: this.#hyper });
     const [parts, stats] = [r.out([count, 2]), r.out([2])];
     r.run({ shader: "adamw", entry: "norm", buffers: { gradient, parts }, params, groups: flatGroups(count, 1), overrides: { CHUNK } });
-    r.run({ shader: "adamw", entry: "record", buffers: { parts_in: parts, loss, rows, hyper, stats, history: tensor([RING, 4], { buffer: this.history }) }, params, groups: [1] });
-    const buffers = { gradient, hyper, stats_in: stats, weight: whole(this.weight), mean: whole(this.#mean), variance: whole(this.#variance) };
+    r.run({
+      shader: "adamw",
+      entry: "record",
+      buffers: { parts_in: parts, loss, rows, hyper, stats, history: tensor([RING, 4], { buffer: this.history }) },
+      params,
+      groups: [1],
+    });
+    const buffers = {
+      gradient,
+      hyper,
+      stats_in: stats,
+      weight: whole(this.weight),
+      mean: whole(this.#mean),
+      variance: whole(this.#variance),
+    };
     r.run({ shader: "adamw", entry: "update", buffers, params, groups: flatGroups(n) });
   }
 

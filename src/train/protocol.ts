@@ -4,7 +4,12 @@ import type { Prediction, RunConfig, RunEvent } from "./run.ts";
 
 export type ToWorker =
   /** The dataset's arrays are copied, so that the page keeps them whatever happens to the worker. */
-  | { readonly type: "start"; readonly config: RunConfig; readonly dataset: Dataset; /** begin paused, before step 1 */ readonly paused: boolean }
+  | {
+      readonly type: "start";
+      readonly config: RunConfig;
+      readonly dataset: Dataset /** begin paused, before step 1 */;
+      readonly paused: boolean;
+    }
   | { readonly type: "pause" }
   | { readonly type: "resume" }
   /** One step, then paused again. */

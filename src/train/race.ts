@@ -89,7 +89,10 @@ export class Race {
     const sites = targetSites(backbone.sites, config.targets);
     const values = headValues(head, model.image.width, config.seed);
     const lanes = config.lanes.map((lane) => new Lane(gpu, { sites, config: lane, seed: config.seed, head: values }));
-    const [trainBatch, testBatch] = [new Batch(backbone, config.batch), new Batch(backbone, Math.max(1, Math.min(config.batch, split.validation.length)))];
+    const [trainBatch, testBatch] = [
+      new Batch(backbone, config.batch),
+      new Batch(backbone, Math.max(1, Math.min(config.batch, split.validation.length))),
+    ];
     write(gpu, trainBatch.count.buffer as GPUBuffer, 0, new Uint32Array([config.batch]));
     const input = (batch: Batch): Input => ({ backbone, batch, head, mean: preprocess.mean, std: preprocess.std });
     const one = unit(backbone);
@@ -142,7 +145,12 @@ export class Race {
     const { history } = (this.lanes[lane] as Lane).trainables;
     const all = new Float32Array(await readback(this.#setup.backbone.gpu, history, 0, history.size));
     return Array.from({ length: last - first + 1 }, (_, i) => {
-      const [loss, accuracy, gradNorm, notFinite] = all.subarray(((first + i - 1) % RING) * 4) as unknown as [number, number, number, number];
+      const [loss, accuracy, gradNorm, notFinite] = all.subarray(((first + i - 1) % RING) * 4) as unknown as [
+        number,
+        number,
+        number,
+        number,
+      ];
       return { loss, accuracy, gradNorm, notFinite };
     });
   }
@@ -158,7 +166,9 @@ export class Race {
       const some = images.subarray(first, first + size);
       this.#load(this.#testBatch, some);
       write(backbone.gpu, this.#testBatch.count.buffer as GPUBuffer, 0, new Uint32Array([some.length]));
-      this.#submit(evaluation.plan, (encoder) => encoder.copyBufferToBuffer(evaluation.rows.buffer as GPUBuffer, 0, results, first * 8, some.length * 8));
+      this.#submit(evaluation.plan, (encoder) =>
+        encoder.copyBufferToBuffer(evaluation.rows.buffer as GPUBuffer, 0, results, first * 8, some.length * 8),
+      );
     }
     const rows = new Float32Array(await readback(backbone.gpu, results, 0, images.length * 8));
     results.destroy();

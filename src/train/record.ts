@@ -42,7 +42,8 @@ export type Head = { readonly kind: "text"; readonly classes: Tensor } | { reado
 /** First values of a linear head, uniform in ±1/√width as PyTorch's nn.Linear; the same in every lane. */
 export function headValues(head: Head, width: number, seed: number): Map<string, Values> {
   if (head.kind === "text") return new Map();
-  const draw = (n: number, stream: number) => Float32Array.from({ length: n }, (_, i) => (2 * uniform(seed, stream, i) - 1) / Math.sqrt(width));
+  const draw = (n: number, stream: number) =>
+    Float32Array.from({ length: n }, (_, i) => (2 * uniform(seed, stream, i) - 1) / Math.sqrt(width));
   return new Map([
     ["head.weight", { shape: [head.classes, width], data: draw(head.classes * width, 0x68656164) }],
     ["head.bias", { shape: [head.classes], data: draw(head.classes, 0x62696173) }],
@@ -84,7 +85,15 @@ export function recordStep(input: Input, lane: Lane, one: Tensor, smoothing: num
 }
 
 /** From logits on: loss, backward, AdamW. */
-export function recordLoss(tape: Tape, lane: Lane, scores: Tensor, { labels, count }: Pick<Batch, "labels" | "count">, one: Tensor, smoothing: number, adamw: AdamW): void {
+export function recordLoss(
+  tape: Tape,
+  lane: Lane,
+  scores: Tensor,
+  { labels, count }: Pick<Batch, "labels" | "count">,
+  one: Tensor,
+  smoothing: number,
+  adamw: AdamW,
+): void {
   const { y: loss, saved } = tape.record(crossentropy, { logits: scores, labels, count }, { smoothing });
   const grads = tape.backward(loss, one);
   for (const trainable of lane.trainables.tensors.values()) {

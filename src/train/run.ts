@@ -17,9 +17,7 @@ export interface RunConfig {
   readonly seed: number;
   /** Share of each class held out for validation, 0 … 0.9. */
   readonly validation: number;
-  readonly head:
-    | { readonly kind: "text"; /** holds "{class}" */ readonly template: string }
-    | { readonly kind: "linear" };
+  readonly head: { readonly kind: "text" /** holds "{class}" */; readonly template: string } | { readonly kind: "linear" };
   /** Which of "q", "k", "v", "out", "fc1", "fc2" are adapted, in every block of the vision tower. */
   readonly targets: readonly string[];
   readonly lanes: readonly LaneConfig[];
@@ -59,7 +57,7 @@ export interface LayerRank {
 }
 
 export type RunEvent =
-  | { readonly type: "status"; readonly text: string; /** 0 … 1 where known */ readonly progress?: number }
+  | { readonly type: "status"; readonly text: string /** 0 … 1 where known */; readonly progress?: number }
   | {
       readonly type: "ready";
       readonly gpu: string;

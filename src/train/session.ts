@@ -31,7 +31,14 @@ export async function* runSession(gpu: Gpu, session: Session, controls: Controls
   onStatus("Loading the model onto the GPU");
   const split = splitDataset(dataset, config.validation, config.seed);
   const opening = Promise.race([
-    Race.open({ backbone: new Backbone(gpu, new Kernels(gpu), files), config, dataset, split, preprocess: parsePreprocess(preprocess), onStatus }),
+    Race.open({
+      backbone: new Backbone(gpu, new Kernels(gpu), files),
+      config,
+      dataset,
+      split,
+      preprocess: parsePreprocess(preprocess),
+      onStatus,
+    }),
     gpu.fault,
   ]);
   let race: Race | undefined;
@@ -65,7 +72,8 @@ export async function* runSession(gpu: Gpu, session: Session, controls: Controls
 }
 
 function check(config: RunConfig, dataset: Dataset): void {
-  if (dataset.classes.length < 2) throw new InputError("There is only one class.", "Add a second folder of images: training needs something to tell apart.");
+  if (dataset.classes.length < 2)
+    throw new InputError("There is only one class.", "Add a second folder of images: training needs something to tell apart.");
   if (config.lanes.length === 0) throw new InputError("There is no method in the race.", "Add one below the charts.");
 }
 
@@ -84,9 +92,12 @@ export function faultOf(error: unknown): Fault {
   const what = error instanceof Error ? error.message : String(error);
   const kept = "Your images, your settings and all curves drawn so far.";
   if (error instanceof InputError) return { kind: "input", what, kept, todo: error.todo };
-  if (error instanceof NoGpuError) return { kind: "no-gpu", what, kept, todo: "Use a current Chrome, Edge, Safari or Firefox with WebGPU switched on." };
-  if (/device was lost/.test(what)) return { kind: "lost", what, kept, todo: "Press Train to start again; if it happens again, use a smaller batch." };
+  if (error instanceof NoGpuError)
+    return { kind: "no-gpu", what, kept, todo: "Use a current Chrome, Edge, Safari or Firefox with WebGPU switched on." };
+  if (/device was lost/.test(what))
+    return { kind: "lost", what, kept, todo: "Press Train to start again; if it happens again, use a smaller batch." };
   if (/not enough memory/.test(what)) return { kind: "memory", what, kept, todo: "Halve the batch or remove a lane, then press Train." };
-  if (/^WebGPU error/.test(what)) return { kind: "gpu-error", what, kept, todo: "Reload the page; if it happens again, please report it with this text." };
+  if (/^WebGPU error/.test(what))
+    return { kind: "gpu-error", what, kept, todo: "Reload the page; if it happens again, please report it with this text." };
   return { kind: "internal", what, kept, todo: "Reload the page; if it happens again, please report it with this text." };
 }

@@ -23,7 +23,11 @@ export class Stopwatch {
     if (!features.has("timestamp-query")) return;
     const count = 2 * race.lanes.length;
     this.#queries = device.createQuerySet({ type: "timestamp", count });
-    this.#resolved = device.createBuffer({ label: "timestamps", size: 8 * count, usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC });
+    this.#resolved = device.createBuffer({
+      label: "timestamps",
+      size: 8 * count,
+      usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC,
+    });
     this.#staging = device.createBuffer({ label: "timestamps", size: 8 * count, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
   }
 

@@ -43,7 +43,10 @@ function release(): void {
 }
 
 async function fetchModel(name: string, onProgress: (share: number) => void): Promise<{ files: ModelFiles; preprocess: unknown }> {
-  const folder = new URL(`${import.meta.env.BASE_URL}models/${name}/`, self.location.origin + self.location.pathname.replace(/(src|assets)\/.*$/, "")).href;
+  const folder = new URL(
+    `${import.meta.env.BASE_URL}models/${name}/`,
+    self.location.origin + self.location.pathname.replace(/(src|assets)\/.*$/, ""),
+  ).href;
   const get = async (file: string): Promise<Response> => {
     const response = await fetch(folder + file);
     if (!response.ok) throw new Error(`The model's ${file} could not be loaded (${response.status} ${response.statusText}).`);

@@ -1,7 +1,7 @@
 /** The name, the machine, and what can be taken away from here. */
 import { useEffect, useState } from "react";
-import { exportRun } from "../store/record.ts";
 import { useRace } from "../store/race.ts";
+import { exportRun } from "../store/record.ts";
 import { useSupport } from "../store/support.ts";
 import { How } from "./help/how.tsx";
 import { Icon } from "./parts/icon.tsx";
@@ -50,6 +50,7 @@ const SAID_MS = 2500;
 function Share() {
   const [said, setSaid] = useState("");
   useEffect(() => {
+    if (!said) return;
     const timer = setTimeout(() => setSaid(""), SAID_MS);
     return () => clearTimeout(timer);
   }, [said]);

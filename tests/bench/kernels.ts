@@ -14,10 +14,6 @@ import { Tape } from "../../src/tensor/tape.ts";
 import { byteLength, numel, type Tensor, tensor } from "../../src/tensor/tensor.ts";
 import { gpu } from "../gpu.ts";
 
-const [model = "clip-tiny", batchText = gpu.software ? "4" : "64"] = process.argv.slice(3);
-const batch = Number(batchText);
-const [width, heads, tokens, rank] = model === "clip-b32" ? [768, 12, 50, 6] : [192, 3, 65, 2];
-const rows = batch * tokens;
 const kernels = new Kernels(gpu);
 
 const given = (...shape: number[]): Tensor => {
@@ -60,44 +56,58 @@ function dyFor(y: Tensor): Tensor {
   return tensor(y.shape, { buffer: known.buffer });
 }
 
-console.log(`${gpu.name}; ${model}, batch ${batch}`);
-const shapes: [string, number, number, number, Matmul][] = [
-  ["x·Wᵀ d→d", rows, width, width, { transB: true }],
-  ["x·Wᵀ d→4d", rows, 4 * width, width, { transB: true }],
-  ["x·Wᵀ 4d→d", rows, width, 4 * width, { transB: true }],
-  ["dy·W d→d", rows, width, width, {}],
-  ["dy·W 4d→d", rows, width, 4 * width, {}],
-  ["dyᵀ·x d×d", width, width, rows, { transA: true }],
-  ["dyᵀ·x 4d×d", 4 * width, width, rows, { transA: true }],
-  ["x·downᵀ d→32", rows, 32, width, { transB: true }],
-];
-if (!gpu.software) shapes.push(["4096³", 4096, 4096, 4096, {}]);
-for (const [name, m, n, k, cfg] of shapes) {
-  const [a, b] = [given(...(cfg.transA ? [k, m] : [m, k])), given(...(cfg.transB ? [n, k] : [k, n]))];
-  await time(`matmul ${name} (${m}, ${n}, ${k})`, 2 * m * n * k, 0, (tape) => tape.apply(matmul, { a, b }, cfg));
+export default async function benchKernels([model = "clip-tiny", batchText = gpu.software ? "4" : "64"]: string[]): Promise<void> {
+  const batch = Number(batchText);
+  const [width, heads, tokens, rank] = model === "clip-b32" ? [768, 12, 50, 6] : [192, 3, 65, 2];
+  const rows = batch * tokens;
+  console.log(`${gpu.name}; ${model}, batch ${batch}`);
+  const shapes: [string, number, number, number, Matmul][] = [
+    ["x·Wᵀ d→d", rows, width, width, { transB: true }],
+    ["x·Wᵀ d→4d", rows, 4 * width, width, { transB: true }],
+    ["x·Wᵀ 4d→d", rows, width, 4 * width, { transB: true }],
+    ["dy·W d→d", rows, width, width, {}],
+    ["dy·W 4d→d", rows, width, 4 * width, {}],
+    ["dyᵀ·x d×d", width, width, rows, { transA: true }],
+    ["dyᵀ·x 4d×d", 4 * width, width, rows, { transA: true }],
+    ["x·downᵀ d→32", rows, 32, width, { transB: true }],
+  ];
+  if (!gpu.software) shapes.push(["4096³", 4096, 4096, 4096, {}]);
+  for (const [name, m, n, k, cfg] of shapes) {
+    const [a, b] = [given(...(cfg.transA ? [k, m] : [m, k])), given(...(cfg.transB ? [n, k] : [k, n]))];
+    await time(`matmul ${name} (${m}, ${n}, ${k})`, 2 * m * n * k, 0, (tape) => tape.apply(matmul, { a, b }, cfg));
+  }
+  const qkv = () => ({ q: trainable(given(rows, width)), k: trainable(given(rows, width)), v: trainable(given(rows, width)) });
+  const pairs = batch * heads * tokens * tokens * (width / heads) * 2;
+  await time("attention forward", 2 * pairs, 0, (tape) => tape.apply(attention, qkv(), { batch, heads }));
+  await time("attention forward + backward", 10 * pairs, 0, (tape) => backward(tape, tape.apply(attention, qkv(), { batch, heads })));
+  const x = trainable(given(rows, width));
+  const bytes = byteLength(x);
+  await time("layernorm forward", 0, 2 * bytes, (tape) =>
+    tape.apply(layernorm, { x, gamma: given(width), beta: given(width) }, { eps: 1e-5 }),
+  );
+  await time("layernorm forward + backward of x", 0, 5 * bytes, (tape) =>
+    backward(tape, tape.apply(layernorm, { x, gamma: given(width), beta: given(width) }, { eps: 1e-5 })),
+  );
+  const wide = trainable(given(rows, 4 * width));
+  await time("quick gelu forward", 0, 8 * bytes, (tape) => tape.apply(gelu, { x: wide }, { kind: "quick" }));
+  await time("quick gelu forward + backward", 0, 20 * bytes, (tape) => backward(tape, tape.apply(gelu, { x: wide }, { kind: "quick" })));
+  for (const [out, inner] of [
+    [width, width],
+    [4 * width, width],
+    [width, 4 * width],
+  ] as const) {
+    const bases = Math.ceil(width / rank);
+    const inputs = {
+      w: given(out, inner),
+      basisB: given(4 * width, 4 * width),
+      basisA: given(rank, 4 * width),
+      lambda: trainable(given(rank, bases)),
+      gamma: trainable(given(bases, width)),
+    };
+    const flops = 2 * out * inner * rank * bases;
+    await time(`randlora merge (${out}, ${inner})`, flops, 0, (tape) => tape.apply(randlora, inputs, { gain: 10 }));
+    await time(`randlora merge + project (${out}, ${inner})`, 2 * flops, 0, (tape) =>
+      backward(tape, tape.apply(randlora, inputs, { gain: 10 })),
+    );
+  }
 }
-const qkv = () => ({ q: trainable(given(rows, width)), k: trainable(given(rows, width)), v: trainable(given(rows, width)) });
-const pairs = batch * heads * tokens * tokens * (width / heads) * 2;
-await time("attention forward", 2 * pairs, 0, (tape) => tape.apply(attention, qkv(), { batch, heads }));
-await time("attention forward + backward", 10 * pairs, 0, (tape) => backward(tape, tape.apply(attention, qkv(), { batch, heads })));
-const x = trainable(given(rows, width));
-const bytes = byteLength(x);
-await time("layernorm forward", 0, 2 * bytes, (tape) => tape.apply(layernorm, { x, gamma: given(width), beta: given(width) }, { eps: 1e-5 }));
-await time("layernorm forward + backward of x", 0, 5 * bytes, (tape) => backward(tape, tape.apply(layernorm, { x, gamma: given(width), beta: given(width) }, { eps: 1e-5 })));
-const wide = trainable(given(rows, 4 * width));
-await time("quick gelu forward", 0, 8 * bytes, (tape) => tape.apply(gelu, { x: wide }, { kind: "quick" }));
-await time("quick gelu forward + backward", 0, 20 * bytes, (tape) => backward(tape, tape.apply(gelu, { x: wide }, { kind: "quick" })));
-for (const [out, inner] of [[width, width], [4 * width, width], [width, 4 * width]] as const) {
-  const bases = Math.ceil(width / rank);
-  const inputs = {
-    w: given(out, inner),
-    basisB: given(4 * width, 4 * width),
-    basisA: given(rank, 4 * width),
-    lambda: trainable(given(rank, bases)),
-    gamma: trainable(given(bases, width)),
-  };
-  const flops = 2 * out * inner * rank * bases;
-  await time(`randlora merge (${out}, ${inner})`, flops, 0, (tape) => tape.apply(randlora, inputs, { gain: 10 }));
-  await time(`randlora merge + project (${out}, ${inner})`, 2 * flops, 0, (tape) => backward(tape, tape.apply(randlora, inputs, { gain: 10 })));
-}
-process.exit(0);

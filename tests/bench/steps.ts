@@ -35,7 +35,14 @@ const CONFIG: Omit<RunConfig, "steps" | "batch"> = {
 function randomImages(size: number): Dataset {
   const n = 200;
   const pixels = Uint8Array.from({ length: n * size * size * 3 }, (_, i) => 256 * uniform(1, 2, i));
-  return { name: "random", classes: ["one", "two", "three", "four"], size, pixels, labels: Uint32Array.from({ length: n }, (_, i) => i % 4), sources: Array.from({ length: n }, (_, i) => `${i}`) };
+  return {
+    name: "random",
+    classes: ["one", "two", "three", "four"],
+    size,
+    pixels,
+    labels: Uint32Array.from({ length: n }, (_, i) => i % 4),
+    sources: Array.from({ length: n }, (_, i) => `${i}`),
+  };
 }
 
 export default async function steps([batchText, stepsText]: string[]): Promise<void> {
@@ -58,9 +65,13 @@ export default async function steps([batchText, stepsText]: string[]): Promise<v
   const { memory, ways } = race;
   race.lanes.forEach(({ config: lane, parameters }, l) => {
     const { trainable, optimizer, frozen } = memory.lanes[l] as (typeof memory.lanes)[number];
-    console.log(`${lane.method.padEnd(10)} ${msPerStep[l]?.toFixed(3)} ms/step, ${parameters} trainable, ${mib(trainable)} + optimizer ${mib(optimizer)} + bases ${mib(frozen)}; ${ways[l]}`);
+    console.log(
+      `${lane.method.padEnd(10)} ${msPerStep[l]?.toFixed(3)} ms/step, ${parameters} trainable, ${mib(trainable)} + optimizer ${mib(optimizer)} + bases ${mib(frozen)}; ${ways[l]}`,
+    );
   });
-  console.log(`both       ${wallMs.toFixed(3)} ms/step on the clock, ${((1000 * config.batch) / wallMs).toFixed(0)} images/s; weights ${mib(memory.weights)}, activations ${mib(memory.activations)}`);
+  console.log(
+    `both       ${wallMs.toFixed(3)} ms/step on the clock, ${((1000 * config.batch) / wallMs).toFixed(0)} images/s; weights ${mib(memory.weights)}, activations ${mib(memory.activations)}`,
+  );
   const figures = await race.figures(0, 1, 2);
   console.log(`first losses of LoRA ${figures.map(({ loss }) => loss.toFixed(5)).join(", ")}`);
 }

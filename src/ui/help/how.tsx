@@ -15,8 +15,8 @@ export function How() {
     >
       <div className="prose">
         <p>
-          A small vision model, CLIP-tiny, is loaded into this tab and stays frozen. Beside each of its layers every method
-          learns an update ΔW. All lanes see the same batches in the same order and take turns on your GPU, so the race is fair.
+          A small vision model, CLIP-tiny, is loaded into this tab and stays frozen. Beside each of its layers every method learns an update
+          ΔW. All lanes see the same batches in the same order and take turns on your GPU, so the race is fair.
         </p>
 
         <h3>The two methods</h3>
@@ -24,31 +24,30 @@ export function How() {
           <span className="who lora">LoRA</span> ΔW = <sup className="frac">α</sup>⁄<sub className="frac">r</sub> · B A
         </p>
         <p>
-          Two thin matrices, both learned, meet in r numbers. Few parameters, but the update can never use more than r
-          directions. That is the wall in the chart.
+          Two thin matrices, both learned, meet in r numbers. Few parameters, but the update can never use more than r directions. That is
+          the wall in the chart.
         </p>
         <p className="equation">
-          <span className="who randlora">RandLoRA</span> ΔW = <sup className="frac">α</sup>⁄<sub className="frac">r</sub> · Σ
-          <sub>j</sub> B<sub>j</sub> Λ<sub>j</sub> A Γ<sub>j</sub>
+          <span className="who randlora">RandLoRA</span> ΔW = <sup className="frac">α</sup>⁄<sub className="frac">r</sub> · Σ<sub>j</sub> B
+          <sub>j</sub> Λ<sub>j</sub> A Γ<sub>j</sub>
         </p>
         <p>
-          B<sub>j</sub> and A are random and frozen; only the diagonals Λ<sub>j</sub> and Γ<sub>j</sub> are learned. Summing
-          enough of these low-rank pieces gives an update that can use every direction, with about as many trained numbers as
-          LoRA has.
+          B<sub>j</sub> and A are random and frozen; only the diagonals Λ<sub>j</sub> and Γ<sub>j</sub> are learned. Summing enough of these
+          low-rank pieces gives an update that can use every direction, with about as many trained numbers as LoRA has.
         </p>
 
         <h3>Rank</h3>
         <p>
-          The singular values σ of ΔW say how strongly the update acts in each direction. Rank counts the ones that are not zero.
-          Effective rank, exp of their entropy, says how many really matter; stable rank, ‖ΔW‖² / σ₁², is the strict view.
+          The singular values σ of ΔW say how strongly the update acts in each direction. Rank counts the ones that are not zero. Effective
+          rank, exp of their entropy, says how many really matter; stable rank, ‖ΔW‖² / σ₁², is the strict view.
         </p>
 
         <h3>Which r, which α</h3>
         <ul>
           <li>LoRA: a larger r means more parameters and a wall further right. α = 2 r is usual.</li>
           <li>
-            RandLoRA: it is the other way round. r is the rank of each random piece, so a <b>lower r means more pieces and more
-            parameters</b>. Here α = 10 r with learning rate 0.001 worked well.
+            RandLoRA: it is the other way round. r is the rank of each random piece, so a{" "}
+            <b>lower r means more pieces and more parameters</b>. Here α = 10 r with learning rate 0.001 worked well.
           </li>
           <li>Match parameters keeps both at nearly the same count, so that neither wins by size.</li>
           <li>A learning rate three times too high makes either method collapse. If a loss jumps up, halve the rate.</li>
@@ -56,25 +55,22 @@ export function How() {
 
         <h3>What to expect</h3>
         <p>
-          RandLoRA's update has far more rank. That does <b>not</b> mean more accuracy, and none is promised. Over six image sets
-          with this model and equal parameters we measured a difference of +0.5 points for RandLoRA, with a 95 % interval from
-          −0.8 to +1.8: no difference was shown. Its effective rank was about three times that of LoRA (68 against 21), and a step
-          took longer. A single race on a few hundred images can end either way by chance, which is why every result here comes
-          with its interval.
+          RandLoRA's update has far more rank. That does <b>not</b> mean more accuracy, and none is promised. Over six image sets with this
+          model and equal parameters we measured a difference of +0.5 points for RandLoRA, with a 95 % interval from −0.8 to +1.8: no
+          difference was shown. Its effective rank was about three times that of LoRA (68 against 21), and a step took longer. A single race
+          on a few hundred images can end either way by chance, which is why every result here comes with its interval.
         </p>
         <p>
-          Zero-shot accuracy is what CLIP-tiny knows without training. It only holds for words it has seen. On satellite tiles it
-          is at chance.
+          Zero-shot accuracy is what CLIP-tiny knows without training. It only holds for words it has seen. On satellite tiles it is at
+          chance.
         </p>
 
         <h3>Where it runs</h3>
         <p>
-          Everything happens in this tab, on hand-written WebGPU kernels. Images are never uploaded. Share copies a link with the
-          settings, not with images.
+          Everything happens in this tab, on hand-written WebGPU kernels. Images are never uploaded. Share copies a link with the settings,
+          not with images.
         </p>
-        <p className="hint">
-          LoRA: Hu et al. 2021, arXiv 2106.09685. RandLoRA: Albert et al. 2025, arXiv 2502.00987.
-        </p>
+        <p className="hint">LoRA: Hu et al. 2021, arXiv 2106.09685. RandLoRA: Albert et al. 2025, arXiv 2502.00987.</p>
       </div>
     </Modal>
   );

@@ -29,17 +29,17 @@ export function NoGpu({ why }: { readonly why: Why }) {
         <h2>Training needs WebGPU</h2>
         <p>{REASONS[why]}</p>
         {why === "insecure" ? (
-        <p>Open the same address with https in front.</p>
-      ) : (
-        <>
-          <h3>In {here.name}</h3>
-          <ol>
-            {here.steps.map((step) => (
-              <li key={step}>{step}</li>
-            ))}
-          </ol>
-        </>
-      )}
+          <p>Open the same address with https in front.</p>
+        ) : (
+          <>
+            <h3>In {here.name}</h3>
+            <ol>
+              {here.steps.map((step) => (
+                <li key={step}>{step}</li>
+              ))}
+            </ol>
+          </>
+        )}
       </div>
       {why !== "insecure" && (
         <>

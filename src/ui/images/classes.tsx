@@ -1,5 +1,5 @@
 /** The class table: names to edit, counts as bars, pictures to look at, files to add. */
-import { useMemo, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import type { Dataset } from "../../data/dataset.ts";
 import { type ClassRow, classTable, imagePixels } from "../../data/table.ts";
 import { importDrop, importFiles, remove, rename } from "../../store/images.ts";
@@ -77,32 +77,39 @@ function ClassItem({ row, dataset, share }: ItemProps) {
 }
 
 function ClassName({ name }: { readonly name: string }) {
-  const [text, setText] = useState<string>();
-  if (text === undefined) {
+  const [renaming, setRenaming] = useState(false);
+  if (!renaming) {
     return (
       // Names come in every script, and each should start on its own side.
-      <button type="button" dir="auto" className="class-name" title="Rename" onClick={() => setText(name)}>
+      <button type="button" dir="auto" className="class-name" title="Rename" onClick={() => setRenaming(true)}>
         {name}
       </button>
     );
   }
+  return <NewName name={name} onDone={() => setRenaming(false)} />;
+}
+
+function NewName({ name, onDone }: { readonly name: string; readonly onDone: () => void }) {
+  const input = useRef<HTMLInputElement>(null);
+  const [text, setText] = useState(name);
+  // It takes the place of the button that was pressed, and so its focus.
+  useEffect(() => input.current?.select(), []);
   const commit = () => {
-    setText(undefined);
+    onDone();
     if (text.trim() && text !== name) rename(name, text);
   };
   return (
     <input
+      ref={input}
       className="class-name"
       aria-label={`New name of class ${name}`}
       dir="auto"
-      autoFocus
       value={text}
-      onFocus={(event) => event.currentTarget.select()}
       onChange={(event) => setText(event.target.value)}
       onBlur={commit}
       onKeyDown={(event) => {
         if (event.key === "Enter") commit();
-        if (event.key === "Escape") setText(undefined);
+        if (event.key === "Escape") onDone();
       }}
     />
   );
@@ -113,7 +120,9 @@ function Gallery({ row, dataset }: { readonly row: ClassRow; readonly dataset: D
   return (
     <>
       <div className="row">
-        <p className="hint">As the model sees them, {dataset.size} × {dataset.size} pixels. Choose one to ask every method about it.</p>
+        <p className="hint">
+          As the model sees them, {dataset.size} × {dataset.size} pixels. Choose one to ask every method about it.
+        </p>
         <Choose accept="image/*,.zip" onChoose={(files) => void importFiles(files, row.name)}>
           <Icon name="plus" /> Add images
         </Choose>

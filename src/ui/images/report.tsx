@@ -18,7 +18,14 @@ export function Report({ report }: { readonly report: ImportReport }) {
       {report.notes.length > 0 && (
         <p className="hint">
           {summarise(report)}{" "}
-          <Modal title="Import report" trigger={<button type="button" className="link">Which ones</button>}>
+          <Modal
+            title="Import report"
+            trigger={
+              <button type="button" className="link">
+                Which ones
+              </button>
+            }
+          >
             <Notes report={report} />
           </Modal>
         </p>

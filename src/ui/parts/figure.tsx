@@ -3,7 +3,7 @@ import { type ReactNode, useEffect, useId, useRef, useState } from "react";
 import { Icon } from "./icon.tsx";
 
 /** Screen readers would otherwise be talked over by every batch. */
-const SPEAK_MS = 5000;
+const SPEAK_MS = 3000;
 
 export interface Table {
   readonly head: readonly string[];
@@ -39,8 +39,8 @@ export function Figure({ title, finding, table, className = "", children }: Prop
 
 function Numbers({ head, rows }: Table) {
   return (
-    // A scrolled area must be reachable by keyboard.
-    <div className="scroll numbers" role="region" aria-label="Numbers of the chart" tabIndex={0}>
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolled area must be reachable by keyboard
+    <section className="scroll numbers" aria-label="Numbers of the chart" tabIndex={0}>
       <table>
         <thead>
           <tr>
@@ -62,7 +62,7 @@ function Numbers({ head, rows }: Table) {
           ))}
         </tbody>
       </table>
-    </div>
+    </section>
   );
 }
 

@@ -19,10 +19,10 @@ export function Controls() {
 
   const main =
     phase === "training" || phase === "starting"
-      ? { name: "Pause", icon: "pause", act: pauseRace } as const
+      ? ({ name: "Pause", icon: "pause", act: pauseRace } as const)
       : phase === "paused"
-        ? { name: "Resume", icon: "play", act: resumeRace } as const
-        : { name: "Train", icon: "play", act: () => start(false) } as const;
+        ? ({ name: "Resume", icon: "play", act: resumeRace } as const)
+        : ({ name: "Train", icon: "play", act: () => start(false) } as const);
   const canStart = running || blocker === null;
   // From nothing, a step prepares the race and waits before step 1, with the zero-shot accuracy to look at.
   const step = () => (phase === "paused" ? stepRace() : start(true));

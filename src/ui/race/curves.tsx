@@ -3,6 +3,7 @@ import { CartesianGrid, Line, LineChart, ResponsiveContainer, Tooltip, XAxis, YA
 import { count } from "../numbers.ts";
 import { useRem } from "../parts/rem.ts";
 import { EndLabels } from "./labels.tsx";
+import { Paths } from "./paths.tsx";
 
 export interface Row {
   readonly step: number;
@@ -13,8 +14,8 @@ export interface Curve<R extends Row> {
   readonly name: string;
   readonly color: string;
   readonly dash: string;
-  /** Raw values lie faint behind their smoothed line. */
-  readonly look: "faint" | "strong" | "dots";
+  /** Raw values lie faint behind their smoothed line; "line" joins its dots. */
+  readonly look: "faint" | "strong" | "dots" | "line";
   readonly value: (row: R) => number | null;
   /** At the line's end. */
   readonly labelled: boolean;
@@ -25,13 +26,15 @@ interface Props<R extends Row> {
   readonly rows: readonly R[];
   readonly curves: readonly Curve<R>[];
   readonly steps: number;
-  readonly top: number | "auto";
+  /** Of the y axis; without it the greatest value decides. */
+  readonly top?: number;
   readonly write: (value: number) => string;
 }
 
 export function Curves<R extends Row>({ label, rows, curves, steps, top, write }: Props<R>) {
   const rem = useRem();
   const labelled = curves.filter((curve) => curve.labelled);
+  const ticks = ticksTo(top ?? greatest(rows, curves));
   const longest = Math.max(0, ...labelled.map(({ name }) => name.length));
   return (
     <div className="chart">
@@ -56,9 +59,10 @@ export function Curves<R extends Row>({ label, rows, curves, steps, top, write }
             tickLine={false}
           />
           <YAxis
-            domain={[0, top]}
+            domain={[0, ticks.at(-1) ?? 1]}
+            ticks={ticks}
+            interval="preserveStartEnd"
             width={3.1 * rem}
-            tickCount={5}
             tickMargin={0.25 * rem}
             tickFormatter={write}
             axisLine={false}
@@ -72,22 +76,9 @@ export function Curves<R extends Row>({ label, rows, curves, steps, top, write }
               return active && row ? <Reading row={row} curves={curves} write={write} /> : null;
             }}
           />
-          {curves.map((curve) => (
-            <Line
-              key={curve.id}
-              name={curve.name}
-              dataKey={curve.value}
-              stroke={curve.color}
-              strokeWidth={(curve.look === "faint" ? 0.06 : 0.13) * rem}
-              strokeOpacity={curve.look === "faint" ? 0.28 : 1}
-              strokeDasharray={curve.look === "faint" ? "none" : curve.dash}
-              dot={curve.look === "dots" ? { r: 0.12 * rem, fill: "var(--panel)", strokeDasharray: "none" } : false}
-              activeDot={curve.look === "faint" ? false : { r: 0.22 * rem }}
-              connectNulls={curve.look === "dots"}
-              isAnimationActive={false}
-              type="linear"
-            />
-          ))}
+          {/* Unseen: the crosshair wants a line of the library's own. */}
+          <Line dataKey={onAxis} stroke="none" dot={false} activeDot={false} isAnimationActive={false} />
+          <Paths rows={rows} curves={curves} />
           <EndLabels labels={labelled.flatMap((curve) => endOf(curve, rows))} />
         </LineChart>
       </ResponsiveContainer>
@@ -96,10 +87,28 @@ export function Curves<R extends Row>({ label, rows, curves, steps, top, write }
 }
 
 /** The charts' rows lie at different steps, so the crosshair goes to the nearest. */
-function nearestTick(ticks: readonly { readonly value: unknown }[], { activeLabel }: { readonly activeLabel?: string | number | undefined }): number {
+function nearestTick(
+  ticks: readonly { readonly value: unknown }[],
+  { activeLabel }: { readonly activeLabel?: string | number | undefined },
+): number {
   const step = Number(activeLabel);
   const away = (index: number) => Math.abs(Number(ticks[index]?.value) - step);
   return ticks.reduce((best, _, index) => (away(index) < away(best) ? index : best), 0);
+}
+
+const onAxis = () => 0;
+
+function greatest<R extends Row>(rows: readonly R[], curves: readonly Curve<R>[]): number {
+  let most = 0;
+  for (const { value } of curves) for (const row of rows) most = Math.max(most, value(row) ?? 0);
+  return most || 3;
+}
+
+/** From 0 in four equal steps of a round number, past `most`. */
+function ticksTo(most: number): number[] {
+  const decade = 10 ** Math.floor(Math.log10(most / 4));
+  const step = decade * ([1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 7.5].find((round) => 4 * round * decade >= most * 0.9999) ?? 10);
+  return [0, 1, 2, 3, 4].map((count) => count * step);
 }
 
 function endOf<R extends Row>({ name, color, value }: Curve<R>, rows: readonly R[]) {
@@ -117,12 +126,11 @@ function Reading<R extends Row>({ row, curves, write }: ReadingProps<R>) {
     <div className="popover reading">
       <b>step {count(row.step)}</b>
       {curves.map((curve) => {
-        const value = curve.value(row);
+        const value = curve.look === "faint" ? null : curve.value(row);
         return value === null ? null : (
           <span key={curve.id} className="reading-row">
             <i style={{ background: curve.color }} />
             {curve.name}
-            {curve.look === "faint" ? ", this batch" : ""}
             <b>{write(value)}</b>
           </span>
         );

@@ -15,10 +15,13 @@ export function EndLabels({ labels }: { readonly labels: readonly EndLabel[] }) 
   const toX = useXAxisScale();
   const toY = useYAxisScale();
   if (!plot || !toX || !toY) return null;
-  const placed = labels
-    .map((label) => ({ ...label, px: toX(label.x) ?? plot.x, py: toY(label.y) ?? plot.y }))
-    .sort((a, b) => a.py - b.py);
-  const heights = spread(placed.map(({ py }) => py), 0.85 * rem, plot.y, plot.y + plot.height - 0.5 * rem);
+  const placed = labels.map((label) => ({ ...label, px: toX(label.x) ?? plot.x, py: toY(label.y) ?? plot.y })).sort((a, b) => a.py - b.py);
+  const heights = spread(
+    placed.map(({ py }) => py),
+    0.85 * rem,
+    plot.y,
+    plot.y + plot.height - 0.5 * rem,
+  );
   return (
     <g className="end-labels">
       {placed.map(({ name, color, px }, index) => (

@@ -21,7 +21,10 @@ export const Layers = memo(function Layers({ ranks, looks, chosen, onChoose }: P
   const layers = ranks.find((rank) => rank !== null)?.layers ?? [];
   if (layers.length === 0) return null;
 
-  const at = Math.max(0, layers.findIndex(({ path }) => path === chosen));
+  const at = Math.max(
+    0,
+    layers.findIndex(({ path }) => path === chosen),
+  );
   const most = Math.max(1, ...layers.map(({ singularValues }) => singularValues.length));
   const effective = (path: string) => ranks.map((rank) => rank?.layers.find((layer) => layer.path === path)?.effectiveRank ?? Number.NaN);
   const pin = (path: string) => {
@@ -63,14 +66,15 @@ export const Layers = memo(function Layers({ ranks, looks, chosen, onChoose }: P
         aria-valuenow={at + 1}
         aria-valuetext={spoken}
         onKeyDown={onKeyDown}
+        onPointerOver={({ target }) => withPath(target, onChoose)}
         onPointerLeave={() => pinned && onChoose(pinned)}
+        onClick={({ target }) => withPath(target, pin)}
       >
         {layers.map((layer, index) => (
           <div
             key={layer.path}
             className={`layer ${index === at ? "chosen" : ""} ${index > 0 && layers[index - 1]?.block !== layer.block ? "first" : ""}`}
-            onPointerEnter={() => onChoose(layer.path)}
-            onClick={() => pin(layer.path)}
+            data-path={layer.path}
           >
             {effective(layer.path).map((rank, lane) => (
               <i
@@ -89,6 +93,12 @@ export const Layers = memo(function Layers({ ranks, looks, chosen, onChoose }: P
     </div>
   );
 });
+
+/** Calls with the layer whose bars lie under the pointer. */
+function withPath(target: EventTarget, use: (path: string) => void): void {
+  const path = target instanceof Element ? target.closest<HTMLElement>("[data-path]")?.dataset.path : undefined;
+  if (path) use(path);
+}
 
 function written(rank: number | undefined): string {
   return rank !== undefined && Number.isFinite(rank) ? rank.toFixed(1) : "not yet";

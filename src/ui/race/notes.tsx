@@ -13,10 +13,13 @@ export function Notes({ spectra }: { readonly spectra: readonly Spectrum[] }) {
   const x = (direction: number) => toX(direction) ?? plot.x;
   const y = (value: number) => toY(value) ?? plot.y;
   const walled = spectra.filter(({ wall, values }) => wall < values.length);
-  const open = spectra
-    .filter(({ wall, values }) => wall === values.length)
-    .sort((a, b) => (b.values.at(-1) ?? 0) - (a.values.at(-1) ?? 0));
-  const heights = spread(open.map(({ values }) => y(values.at(-1) ?? 1)), 1.9 * rem, plot.y, plot.y + plot.height);
+  const open = spectra.filter(({ wall, values }) => wall === values.length).sort((a, b) => (b.values.at(-1) ?? 0) - (a.values.at(-1) ?? 0));
+  const heights = spread(
+    open.map(({ values }) => y(values.at(-1) ?? 1)),
+    1.9 * rem,
+    plot.y,
+    plot.y + plot.height,
+  );
   return (
     <g className="notes">
       <text x={plot.x + plot.width} y={y(0.01) + 0.7 * rem} textAnchor="end" className="faint">

@@ -3,7 +3,7 @@ import { memo, useMemo } from "react";
 import { DEFAULTS } from "../../store/config.ts";
 import { useRace } from "../../store/race.ts";
 import type { RunState, Validation } from "../../store/run.ts";
-import { decimate, type CurvePoint } from "../../store/series.ts";
+import { type CurvePoint, decimate } from "../../store/series.ts";
 import { scoreOf } from "../../store/verdict.ts";
 import type { Look } from "../look.ts";
 import { count, loss, percent } from "../numbers.ts";
@@ -40,14 +40,7 @@ export function Losses({ looks }: Props) {
       table={() => tableOf(rows, looks)}
       className="loss"
     >
-      <Curves
-        label="Loss by step"
-        rows={rows.length > 0 ? rows : EMPTY}
-        curves={curves}
-        steps={steps}
-        top={rows.length > 0 ? "auto" : 3}
-        write={writeLoss}
-      />
+      <Curves label="Loss by step" rows={rows.length > 0 ? rows : EMPTY} curves={curves} steps={steps} write={writeLoss} />
     </Figure>
   );
 }
@@ -90,8 +83,6 @@ function lossCurves(look: Look, lane: number): Curve<Mark>[] {
     {
       ...look,
       name: `${look.name}, validation`,
-      // Dots alone: a line would be taken for another loss.
-      dash: "0 100000",
       id: `validation ${lane}`,
       look: "dots",
       value: (row) => finite(row.validation?.lanes[lane]?.loss),
@@ -101,7 +92,7 @@ function lossCurves(look: Look, lane: number): Curve<Mark>[] {
 }
 
 function accuracyCurve(look: Look, lane: number): Curve<Mark> {
-  return { ...look, id: `accuracy ${lane}`, look: "dots", value: (row) => finite(row.validation?.lanes[lane]?.accuracy), labelled: true };
+  return { ...look, id: `accuracy ${lane}`, look: "line", value: (row) => finite(row.validation?.lanes[lane]?.accuracy), labelled: true };
 }
 
 const writeLoss = (value: number) => value.toFixed(2);
@@ -109,15 +100,12 @@ const writeShare = (value: number) => percent(value, 0);
 
 const LossHelp = () => (
   <p>
-    How wrong the answers are; lower is better. Faint: each training batch. Strong: smoothed. Dots: images held out from
-    training. When the dots rise while the line falls, the method is memorising.
+    How wrong the answers are; lower is better. Faint: each training batch. Strong: smoothed. Dots: images held out from training. When the
+    dots rise while the line falls, the method is memorising.
   </p>
 );
 const AccuracyHelp = () => (
-  <p>
-    The share of held-out images whose most likely class is the right one. The dot at step 0 is the model before any
-    training.
-  </p>
+  <p>The share of held-out images whose most likely class is the right one. The dot at step 0 is the model before any training.</p>
 );
 
 function finite(value: number | undefined): number | null {

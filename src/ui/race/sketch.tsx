@@ -1,7 +1,12 @@
 /** Before there is a spectrum: a drawing of what will appear, plainly marked as one. */
 export function Sketch() {
   return (
-    <svg className="chart sketch" viewBox="0 0 640 200" role="img" aria-label="Sketch: LoRA's singular values fall to zero at r, RandLoRA's run on to full rank">
+    <svg
+      className="chart sketch"
+      viewBox="0 0 640 200"
+      role="img"
+      aria-label="Sketch: LoRA's singular values fall to zero at r, RandLoRA's run on to full rank"
+    >
       <path className="axis" d="M40 8V176H600" />
       <path d="M40 22C70 30 100 36 130 40V176" stroke="var(--lora)" />
       <path d="M40 22C150 42 380 56 600 84" stroke="var(--randlora)" strokeDasharray="7 4" />

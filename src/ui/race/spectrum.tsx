@@ -5,13 +5,13 @@ import { useShallow } from "zustand/react/shallow";
 import { useRace } from "../../store/race.ts";
 import type { LayerRank } from "../../train/run.ts";
 import type { Look } from "../look.ts";
-import { useRem } from "../parts/rem.ts";
 import { Figure } from "../parts/figure.tsx";
+import { useRem } from "../parts/rem.ts";
 import { Term } from "../parts/term.tsx";
 import { Layers, layerName } from "./layers.tsx";
 import { Notes } from "./notes.tsx";
 import { Sketch } from "./sketch.tsx";
-import { type Spectrum, spectrumOf, FLOOR } from "./wall.ts";
+import { FLOOR, type Spectrum, spectrumOf } from "./wall.ts";
 
 const TICKS = [1, 1e-2, 1e-4, 1e-6, FLOOR];
 
@@ -60,7 +60,11 @@ function Chart({ spectra, label }: { readonly spectra: readonly Spectrum[]; read
   return (
     <div className="chart">
       <ResponsiveContainer width="100%" height="100%">
-        <LineChart data={rows} title={`Singular values, ${label}`} margin={{ top: 0.5 * rem, right: (0.7 + 0.52 * longest) * rem, bottom: 0, left: 0 }}>
+        <LineChart
+          data={rows}
+          title={`Singular values, ${label}`}
+          margin={{ top: 0.5 * rem, right: (0.7 + 0.52 * longest) * rem, bottom: 0, left: 0 }}
+        >
           <CartesianGrid vertical={false} stroke="var(--grid)" />
           <XAxis
             dataKey="direction"
@@ -149,16 +153,16 @@ function Counts({ spectra }: { readonly spectra: readonly Spectrum[] }) {
 const RankHelp = () => (
   <>
     <p>
-      Training adds an update ΔW to each frozen layer. Its singular values σ say how strongly it acts in each direction; its
-      rank is how many directions it uses at all.
+      Training adds an update ΔW to each frozen layer. Its singular values σ say how strongly it acts in each direction; its rank is how
+      many directions it uses at all.
     </p>
     <p>
-      LoRA's update is a product through r numbers, so it can never use more than r: the wall. RandLoRA sums many random
-      products with learned scales and can use them all.
+      LoRA's update is a product through r numbers, so it can never use more than r: the wall. RandLoRA sums many random products with
+      learned scales and can use them all.
     </p>
     <p>
-      Effective rank: exp of the entropy of the σ. Stable rank: ‖ΔW‖² / σ₁². What lies below a millionth of the largest is
-      drawn as 0, because float32 cannot tell it from 0.
+      Effective rank: exp of the entropy of the σ. Stable rank: ‖ΔW‖² / σ₁². What lies below a millionth of the largest is drawn as 0,
+      because float32 cannot tell it from 0.
     </p>
   </>
 );
@@ -172,7 +176,9 @@ function startLayer(layers: readonly LayerRank[]): LayerRank | undefined {
 function findingOf(layer: LayerRank | undefined, spectra: readonly Spectrum[], step: number): string {
   if (!layer || spectra.length === 0) return "Every update starts at zero and has no rank yet.";
   const each = spectra.map(({ name, wall, values, above }) =>
-    wall < values.length ? `${name} stops at ${wall} of ${values.length} directions` : `${name} uses all ${values.length} (${above} above 1 %)`,
+    wall < values.length
+      ? `${name} stops at ${wall} of ${values.length} directions`
+      : `${name} uses all ${values.length} (${above} above 1 %)`,
   );
   return `Step ${step}: ${each.join(", ")}.`;
 }

@@ -1,8 +1,9 @@
 /** Drop any image and see what every lane makes of it. */
-import { ask, askFiles, type Asked, canAnswer, forget, usePredictions } from "../../store/predictions.ts";
-import { useRace } from "../../store/race.ts";
-import { useImages } from "../../store/images.ts";
+
 import { imagePixels } from "../../data/table.ts";
+import { useImages } from "../../store/images.ts";
+import { type Asked, ask, askFiles, canAnswer, forget, usePredictions } from "../../store/predictions.ts";
+import { useRace } from "../../store/race.ts";
 import { Thumbs } from "../images/thumbs.tsx";
 import type { Look } from "../look.ts";
 import { percent } from "../numbers.ts";
@@ -64,7 +65,7 @@ function Answer({ item, looks, classes, waiting }: AnswerProps) {
       ].filter(({ odds }) => odds !== undefined)
     : [];
   return (
-    <div role="group" aria-label={`Prediction for ${name}`} className="answer">
+    <fieldset aria-label={`Prediction for ${name}`} className="answer">
       <div className="answer-head">
         <Thumbs images={[item.pixels]} size={item.size} label={name} />
         <p>
@@ -76,7 +77,11 @@ function Answer({ item, looks, classes, waiting }: AnswerProps) {
               is <b dir="auto">{truth}</b>
             </span>
           )}
-          {answer ? <span className="hint">after step {answer.step}</span> : <span className="hint">{waiting ? "answered once a race has begun" : "asking …"}</span>}
+          {answer ? (
+            <span className="hint">after step {answer.step}</span>
+          ) : (
+            <span className="hint">{waiting ? "answered once a race has begun" : "asking …"}</span>
+          )}
         </p>
         <button type="button" className="quiet" aria-label={`Dismiss ${name}`} onClick={() => forget(item.id)}>
           <Icon name="close" />
@@ -101,7 +106,7 @@ function Answer({ item, looks, classes, waiting }: AnswerProps) {
           </ol>
         </div>
       ))}
-    </div>
+    </fieldset>
   );
 }
 

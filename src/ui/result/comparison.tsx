@@ -26,7 +26,8 @@ const NONE = "–";
 export function Comparison({ race, looks }: Props) {
   const lines = useLines(race, looks);
   return (
-    <div className="scroll" role="region" aria-label="Comparison" tabIndex={0}>
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolled area must be reachable by keyboard
+    <section className="scroll" aria-label="Comparison" tabIndex={0}>
       <table className="comparison">
         <thead>
           <tr>
@@ -52,7 +53,7 @@ export function Comparison({ race, looks }: Props) {
           ))}
         </tbody>
       </table>
-    </div>
+    </section>
   );
 }
 
@@ -87,7 +88,11 @@ function useLines(race: RunState, looks: readonly Look[]): readonly Line[] {
         return own && before ? percent(scoreOf(own.correct, before.images).accuracy) : NONE;
       }),
     },
-    { name: "Held-out loss", explains: "Cross-entropy on the held-out images; lower is better.", cells: each((lane) => loss(last?.lanes[lane]?.loss)) },
+    {
+      name: "Held-out loss",
+      explains: "Cross-entropy on the held-out images; lower is better.",
+      cells: each((lane) => loss(last?.lanes[lane]?.loss)),
+    },
     {
       name: "Effective rank",
       strong: true,
@@ -118,7 +123,8 @@ function useLines(race: RunState, looks: readonly Look[]): readonly Line[] {
     },
     {
       name: "Memory",
-      explains: "On the GPU for this method: its trained numbers, AdamW's state for them, and its frozen bases. Shared parts are listed below.",
+      explains:
+        "On the GPU for this method: its trained numbers, AdamW's state for them, and its frozen bases. Shared parts are listed below.",
       cells: each((lane) => {
         const own = race.memory?.lanes[lane];
         return own ? bytes(own.trainable + own.optimizer + own.frozen) : NONE;

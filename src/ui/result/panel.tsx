@@ -56,8 +56,8 @@ function Statements({ hits, names, final, step }: StatementProps) {
             explains={
               <>
                 <p>
-                  Both saw the same {images} held-out images. {onlyFirst} only {names[0]} got right, {onlyOther} only{" "}
-                  {names[index + 1]}. The test (McNemar, exact) asks how often chance alone would split them so unevenly.
+                  Both saw the same {images} held-out images. {onlyFirst} only {names[0]} got right, {onlyOther} only {names[index + 1]}.
+                  The test (McNemar, exact) asks how often chance alone would split them so unevenly.
                 </p>
                 <p>It speaks of this run on images like these; another seed may end differently.</p>
               </>
