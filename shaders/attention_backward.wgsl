@@ -24,9 +24,9 @@ struct Params { tokens: u32, heads: u32, scale: f32 }
 @group(0) @binding(9) var<storage, read_write> dk: array<f32>;          // (B * T, heads * HEAD)
 @group(0) @binding(10) var<storage, read_write> dv: array<f32>;         // (B * T, heads * HEAD)
 
-override WG: u32 = 64;
+override WG: u32 = 32;
 override CAUSAL: bool = false;
-const TILE = 16u; // knob
+const TILE = 8u; // knob
 override LOADS: u32 = (TILE * PARTS + WG - 1) / WG;
 
 var<workgroup> left: array<vec4f, TILE * PARTS>;
@@ -41,8 +41,7 @@ fn dy4(t: u32, image_head: u32, part: u32) -> vec4f {
   return pad(vec4f(dy[at], dy[at + 1], dy[at + 2], dy[at + 3]), part);
 }
 
-// Tiles are loaded in a fixed number of rounds, so that the compiler can have all loads under way at once. Rows past the end
-// repeat the last one and are never used.
+// In a fixed number of rounds, so that all loads are under way at once. Rows past the end are never used.
 fn load_keys_and_values(first: u32, image_head: u32, lane: u32) {
   workgroupBarrier(); // the tile before has been used
   for (var l = 0u; l < LOADS; l++) {
@@ -77,23 +76,26 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let largest = u32(soft.y);
   var query = array<vec4f, PARTS>();
   var grad = array<vec4f, PARTS>();
-  var c = 0.0;
+  var products_c = vec4f();
   for (var i = 0u; i < PARTS; i++) {
     query[i] = q4(row, group.y, i) * p.scale;
     grad[i] = dy4(row, group.y, i);
-    c += dot(grad[i], v4(largest, group.y, i));
+    products_c += grad[i] * v4(largest, group.y, i);
   }
+  let c = total_of(products_c);
   var d = 0.0;
   for (var first = 0u; first < p.tokens; first += TILE) {
     load_keys_and_values(first, group.y, lane);
     for (var j = 0u; j < TILE; j++) {
       if (first + j >= limit) { break; }
-      var s = 0.0;
-      var dp = -c;
+      var products = vec4f();
+      var grads = vec4f();
       for (var i = 0u; i < PARTS; i++) {
-        s += dot(query[i], left[j * PARTS + i]);
-        dp += dot(grad[i], right[j * PARTS + i]);
+        products += query[i] * left[j * PARTS + i];
+        grads += grad[i] * right[j * PARTS + i];
       }
+      let s = total_of(products);
+      let dp = total_of(grads) - c;
       if (first + j != largest) { d += exp(s - soft.x) * dp; }
     }
   }
@@ -118,13 +120,14 @@ fn queries(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
     load_keys_and_values(first, group.y, lane);
     for (var j = 0u; j < TILE; j++) {
       if (first + j >= limit) { break; }
-      var s = 0.0;
-      var dp = -middle.x;
+      var products = vec4f();
+      var grads = vec4f();
       for (var i = 0u; i < PARTS; i++) {
-        s += dot(query[i], left[j * PARTS + i]);
-        dp += dot(grad[i], right[j * PARTS + i]);
+        products += query[i] * left[j * PARTS + i];
+        grads += grad[i] * right[j * PARTS + i];
       }
-      dp = select(dp, 0.0, first + j == u32(soft.y));
+      let s = total_of(products);
+      let dp = select(total_of(grads) - middle.x, 0.0, first + j == u32(soft.y));
       let ds = exp(s - soft.x) * (dp - middle.y) * p.scale;
       for (var i = 0u; i < PARTS; i++) { sums[i] += ds * left[j * PARTS + i]; }
     }
@@ -155,13 +158,14 @@ fn keys(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     for (var j = 0u; j < TILE; j++) {
       if (first + j >= p.tokens) { break; }
       if (CAUSAL && first + j < t) { continue; }
-      var s = 0.0;
-      var dp = -row_centre[j].x;
+      var products = vec4f();
+      var grads = vec4f();
       for (var i = 0u; i < PARTS; i++) {
-        s += dot(key[i], left[j * PARTS + i]);
-        dp += dot(value[i], right[j * PARTS + i]);
+        products += key[i] * left[j * PARTS + i];
+        grads += value[i] * right[j * PARTS + i];
       }
-      dp = select(dp, 0.0, t == u32(row_softmax[j].y));
+      let s = total_of(products);
+      let dp = select(total_of(grads) - row_centre[j].x, 0.0, t == u32(row_softmax[j].y));
       let ds = exp(s - row_softmax[j].x) * (dp - row_centre[j].y) * p.scale;
       for (var i = 0u; i < PARTS; i++) { sums[i] += ds * left[j * PARTS + i]; }
     }
@@ -184,9 +188,9 @@ fn values(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
     for (var j = 0u; j < TILE; j++) {
       if (first + j >= p.tokens) { break; }
       if (CAUSAL && first + j < t) { continue; }
-      var s = 0.0;
-      for (var i = 0u; i < PARTS; i++) { s += dot(key[i], left[j * PARTS + i]); }
-      let w = exp(s - row_softmax[j].x);
+      var products = vec4f();
+      for (var i = 0u; i < PARTS; i++) { products += key[i] * left[j * PARTS + i]; }
+      let w = exp(total_of(products) - row_softmax[j].x);
       for (var i = 0u; i < PARTS; i++) { sums[i] += w * right[j * PARTS + i]; }
     }
   }

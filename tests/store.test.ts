@@ -83,7 +83,7 @@ describe("a run", () => {
     expect(meanRank(state.lanes[0])).toBeNull();
     expect(meanRank(state.lanes[1])).toEqual({ effective: 1.8, stable: 1.25, above: 2 });
     expect(latestScores(state).map(({ correct }) => correct)).toEqual([2, 3]);
-    expect(reduce(state, { type: "done", step: 10, stopped: false })).toMatchObject({ phase: "done", step: 10, stopped: false });
+    expect(reduce(state, { type: "done", step: 10, stopped: false, fingerprints: ["a", "b"] })).toMatchObject({ phase: "done", step: 10, stopped: false, fingerprints: ["a", "b"] });
   });
 
   test("pauses, goes on, and keeps its results when it is stopped", () => {
@@ -91,7 +91,7 @@ describe("a run", () => {
     expect(paused).toMatchObject({ phase: "paused", step: 3 });
     const resumed = reduce(paused, { type: "resumed", step: 3 });
     expect(resumed.phase).toBe("training");
-    const stopped = reduce(resumed, { type: "done", step: 3, stopped: true });
+    const stopped = reduce(resumed, { type: "done", step: 3, stopped: true, fingerprints: [] });
     expect(stopped).toMatchObject({ phase: "done", stopped: true, lanes: [{ loss: 1 / 3 }, { loss: 2 / 3 }] });
   });
 
@@ -105,7 +105,7 @@ describe("a run", () => {
 
   test("is not touched by what an earlier run still had under way", () => {
     const starting = run(start);
-    for (const late of [steps(1, 2), validation(0, [1]), rank(0, 1), { type: "done", step: 9, stopped: true } as const]) {
+    for (const late of [steps(1, 2), validation(0, [1]), rank(0, 1), { type: "done", step: 9, stopped: true, fingerprints: [] } as const]) {
       expect(reduce(starting, late)).toBe(starting);
       expect(reduce(IDLE, late)).toBe(IDLE);
     }
@@ -233,6 +233,7 @@ describe("setting up", () => {
     setLane(0, { settings: { rank: 16 } });
     const [lora = 0, randlora = 0] = counts();
     expect(lora).toBe(442_368);
+    expect(useSetup.getState().config.lanes[0]?.settings, "α / r stays").toMatchObject({ rank: 16, alpha: 32 });
     expect(Math.abs(randlora / lora - 1)).toBeLessThan(0.05);
     setLane(1, { settings: { rank: 9 } });
     expect(useSetup.getState()).toMatchObject({ match: false, config: { lanes: [{}, { settings: { rank: 9 } }] } });

@@ -48,7 +48,7 @@ async function set(page: Page, label: string, value: number): Promise<void> {
 
 /** The first number "n" of "n/STEPS" in the race, or 0 before there is one. */
 async function step(page: Page): Promise<number> {
-  const text = (await region(page, "Race").textContent()) ?? "";
+  const text = await region(page, "Race").innerText();
   return Number(new RegExp(`(\\d+)\\s*/\\s*${STEPS}(?!\\d)`).exec(text)?.[1] ?? 0);
 }
 
@@ -64,6 +64,21 @@ const mean = (values: readonly number[]): number => values.reduce((sum, value) =
 /** The column of a lane in a table whose header names it: "LoRA r32" is not "RandLoRA r2". */
 const column = (header: readonly string[], method: string): number => header.findIndex((title) => title.startsWith(method));
 
+/** Opens the app in a browser of its own. What fails is told together with what the page showed. */
+async function visit(webgpu: boolean, hash: string, story: (page: Page) => Promise<void>): Promise<void> {
+  const browser = await launch({ webgpu });
+  try {
+    const { page, problems } = await open(browser, app.url + hash);
+    await story(page).catch(async (cause: unknown) => {
+      const shown = await page.locator("body").innerText({ timeout: 5000 }).catch(String);
+      throw new Error(`${String(cause)}\n${problems.join("\n")}\nThe page showed:\n${shown}`, { cause });
+    });
+    expect(problems).toEqual([]);
+  } finally {
+    await browser.close();
+  }
+}
+
 async function oneImage(): Promise<string> {
   const zip = new ZipReader(new BlobReader(new Blob([readFileSync(SAMPLE)])));
   const entry = (await zip.getEntries()).find(({ filename }) => filename.includes("/Forest/") && filename.endsWith(".jpg"));
@@ -76,11 +91,8 @@ async function oneImage(): Promise<string> {
 
 test(
   "a visitor drops a zip, races LoRA against RandLoRA, and finds the settings again",
-  async () => {
-    const browser = await launch();
-    try {
-      const { page, problems } = await open(browser, `${app.url}#validation=0.05`);
-
+  () =>
+    visit(true, "#validation=0.05", async (page) => {
       await drop(page, region(page, "Images"), [SAMPLE]);
       const rows = region(page, "Images").getByRole("row");
       for (const name of CLASSES) {
@@ -131,8 +143,8 @@ test(
 
       await drop(page, region(page, "Result"), [await oneImage()]);
       const prediction = region(page, "Result").getByRole("group", { name: /prediction/i });
-      await expect.poll(() => prediction.textContent(), { ...LONG, timeout: 5 * MINUTE }).toMatch(/\d\s?%/);
-      const answer = (await prediction.textContent()) ?? "";
+      await expect.poll(() => prediction.innerText().catch(() => ""), { ...LONG, timeout: 5 * MINUTE }).toMatch(/\d\s?%/);
+      const answer = await prediction.innerText();
       expect(answer).toMatch(/(?<!Rand)LoRA/);
       expect(answer).toContain("RandLoRA");
       expect(
@@ -145,28 +157,18 @@ test(
       await page.reload();
       await expect.poll(() => setting(page, "Batch").inputValue(), { timeout: MINUTE }).toBe(String(BATCH));
       expect(await setting(page, "Steps").inputValue()).toBe(String(STEPS));
-      expect(problems).toEqual([]);
-    } finally {
-      await browser.close();
-    }
-  },
+    }),
   40 * MINUTE,
 );
 
 test(
   "without WebGPU the page says so, and what to do",
-  async () => {
-    const browser = await launch({ webgpu: false });
-    try {
-      const { page, problems } = await open(browser, app.url);
+  () =>
+    visit(false, "", async (page) => {
       const notice = page.getByRole("alert").filter({ hasText: "WebGPU" });
       await notice.waitFor({ timeout: MINUTE });
       expect(await notice.textContent()).toMatch(/chrome|edge|firefox|safari|flag|driver|update/i);
       expect(await page.getByRole("button", { name: "Train", exact: true }).and(page.locator(":enabled")).count()).toBe(0);
-      expect(problems).toEqual([]);
-    } finally {
-      await browser.close();
-    }
-  },
+    }),
   3 * MINUTE,
 );

@@ -24,3 +24,6 @@ fn v4(t: u32, image_head: u32, part: u32) -> vec4f {
   let at = start(t, image_head) + part * 4;
   return pad(vec4f(v[at], v[at + 1], v[at + 2], v[at + 3]), part);
 }
+fn total_of(x: vec4f) -> f32 {
+  return (x.x + x.y) + (x.z + x.w);
+}

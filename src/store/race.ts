@@ -28,7 +28,7 @@ export function startRace(config: RunConfig, dataset: Dataset, paused: boolean):
   forgetPredictions();
   series = new Series(config.lanes.length);
   dispatch({ type: "start", config, classes: dataset.classes });
-  send({ type: "start", config, dataset, paused });
+  send({ type: "start", config, dataset, paused, models: new URL("models/", document.baseURI).href });
 }
 
 export const pauseRace = () => send({ type: "pause" });

@@ -2,8 +2,23 @@
 import { useRace } from "./race.ts";
 
 export function exportRun(): void {
-  const { config, classes, gpu, software, memory, lanes, validations, points, step, phase, stopped, trainImages, validationImages } =
-    useRace.getState();
+  const {
+    config,
+    classes,
+    gpu,
+    software,
+    memory,
+    lanes,
+    validations,
+    points,
+    step,
+    phase,
+    stopped,
+    fingerprints,
+    imagesPerSecond,
+    trainImages,
+    validationImages,
+  } = useRace.getState();
   if (!config) return;
   const record = {
     format: "fullrank-run",
@@ -11,8 +26,9 @@ export function exportRun(): void {
     classes,
     device: { gpu, software },
     images: { train: trainImages, validation: validationImages },
-    outcome: { step, phase, stopped },
+    outcome: { step, phase, stopped, fingerprints },
     memory,
+    imagesPerSecond,
     lanes: lanes.map(({ rank, ...lane }) => ({
       ...lane,
       rank: rank && {

@@ -37,6 +37,8 @@ export interface RunState {
   readonly validations: readonly Validation[];
   /** Of the newest validation, per lane: one byte for each image, 1 where it was right. */
   readonly hits: readonly Uint8Array[];
+  /** SHA-256 of each lane's trainables, once the run has ended. */
+  readonly fingerprints: readonly string[];
   /** Ended by the person, before its last step. */
   readonly stopped: boolean;
   readonly fault: (Fault & { readonly lane: number | null; readonly step: number | null }) | null;
@@ -49,6 +51,7 @@ export type RunAction =
 
 export const IDLE: RunState = {
   phase: "idle",
+  fingerprints: [],
   config: null,
   classes: [],
   status: null,
@@ -114,7 +117,7 @@ export function reduce(state: RunState, action: RunAction): RunState {
     case "resumed":
       return { ...state, phase: "training", status: null, step: action.step };
     case "done":
-      return { ...state, phase: "done", status: null, step: action.step, stopped: action.stopped };
+      return { ...state, phase: "done", status: null, step: action.step, stopped: action.stopped, fingerprints: action.fingerprints };
     case "failed":
       return {
         ...state,

@@ -90,9 +90,4 @@ export class Series {
       smooth: this.#smooth.map((smooth) => at(index, smooth)),
     }));
   }
-
-  /** Smoothed loss of the newest step, per lane. */
-  latest(): (number | null)[] {
-    return this.points(2).at(-1)?.smooth.slice() ?? [];
-  }
 }

@@ -60,7 +60,7 @@ export const useSetup = create<Setup>()((set) => {
       const edit = (config: RunConfig): RunConfig => ({
         ...config,
         lanes: config.lanes.map((lane, at) =>
-          at === index ? clampLane({ ...lane, settings: { ...lane.settings, ...settings }, lr: lr ?? lane.lr }) : lane,
+          at === index ? clampLane({ ...lane, settings: { ...lane.settings, ...keepStrength(lane, settings) }, lr: lr ?? lane.lr }) : lane,
         ),
       });
       set(({ config, match }) => {
@@ -79,6 +79,13 @@ export const useSetup = create<Setup>()((set) => {
     dismissNotices: () => set({ notices: [] }),
   };
 });
+
+/** A new rank keeps α / r, the factor of the update, unless α is set as well: else a smaller r would make training diverge. */
+function keepStrength({ settings: before }: LaneConfig, settings: LaneConfig["settings"] = {}): LaneConfig["settings"] {
+  const { rank, alpha } = before;
+  if (settings.rank === undefined || settings.alpha !== undefined || !rank || !alpha) return settings;
+  return { ...settings, alpha: (alpha * settings.rank) / rank };
+}
 
 /** Reads the hash, keeps it up to date, and follows a hash that is typed or pasted. */
 export function mirrorAddress(target: Window): void {

@@ -7,8 +7,11 @@ export type ToWorker =
   | {
       readonly type: "start";
       readonly config: RunConfig;
-      readonly dataset: Dataset /** begin paused, before step 1 */;
+      readonly dataset: Dataset;
+      /** Begin paused, before step 1. */
       readonly paused: boolean;
+      /** Address of the folder that holds the models' folders. */
+      readonly models: string;
     }
   | { readonly type: "pause" }
   | { readonly type: "resume" }

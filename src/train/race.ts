@@ -206,6 +206,13 @@ export class Race {
     }
   }
 
+  /** SHA-256 of the lane's trainables, in hexadecimal: two runs that agree in it agree in every bit. */
+  async fingerprint(lane: number): Promise<string> {
+    const { weight } = (this.lanes[lane] as Lane).trainables;
+    const digest = await crypto.subtle.digest("SHA-256", await readback(this.gpu, weight, 0, weight.size));
+    return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  }
+
   destroy(): void {
     for (const lane of this.lanes) lane.destroy();
     for (const { rows, logits } of this.#evaluations) [rows, logits].forEach(({ buffer }) => buffer?.destroy());

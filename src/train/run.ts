@@ -92,7 +92,8 @@ export type RunEvent =
   | { readonly type: "rank"; readonly step: number; readonly lane: number; readonly layers: readonly LayerRank[] }
   | { readonly type: "paused"; readonly step: number }
   | { readonly type: "resumed"; readonly step: number }
-  | { readonly type: "done"; readonly step: number; readonly stopped: boolean }
+  /** `fingerprints`: SHA-256 of each lane's trainables. The same settings, images and GPU give the same ones. */
+  | { readonly type: "done"; readonly step: number; readonly stopped: boolean; readonly fingerprints: readonly string[] }
   /** The run cannot go on. `kept` says what is not lost. */
   | { readonly type: "failed"; readonly fault: Fault; readonly lane?: number; readonly step?: number };
 

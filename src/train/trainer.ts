@@ -1,6 +1,7 @@
 /** The training loop: an async generator of events that knows no worker, no page and no window. */
 import type { Ranker } from "../analysis/ranker.ts";
-import type { Race } from "./race.ts";
+import { adapterOf } from "./catalog.ts";
+import type { Race, Score } from "./race.ts";
 import type { LayerRank, RunConfig, RunEvent } from "./run.ts";
 import { Stopwatch } from "./stopwatch.ts";
 
@@ -50,6 +51,8 @@ export class Controls {
 
 /** The GPU should never wait for the next chunk, nor a click for the end of one. */
 const CHUNK_MS = 50;
+/** Training goes on for at least this many times as long as an evaluation takes. */
+const EVALUATION_SHARE = 3;
 /** How often figures are read back and published. */
 const PUBLISH_MS = 200;
 
@@ -59,9 +62,13 @@ export async function* train(race: Race, config: RunConfig, controls: Controls, 
   const every = Math.max(1, Math.round(config.steps / 10));
   const ranks = new Ranks(race, ranker);
   yield { type: "status", text: "Measuring the model before training" };
+  let evaluated = performance.now();
   yield await validation(race, 0);
+  let evaluationMs = performance.now() - evaluated;
+  evaluated = performance.now();
   let step = 0;
   let published = 0;
+  let lastEvaluated = 0;
   let chunk = 1;
   let lastPublish = performance.now();
   while (step < config.steps && !controls.stopped) {
@@ -80,7 +87,9 @@ export async function* train(race: Race, config: RunConfig, controls: Controls, 
     step += run;
     controls.spend(run);
     chunk = Math.max(1, Math.min(2 * chunk, Math.round((chunk * CHUNK_MS) / Math.max(ms, 1))));
-    const milestone = step % every === 0 || step === config.steps;
+    // On a slow adapter an evaluation may take longer than the steps between two of them: it waits until it is worth its time.
+    const worthIt = performance.now() - evaluated > EVALUATION_SHARE * evaluationMs;
+    const milestone = step === config.steps || (step % every === 0 && worthIt);
     if (milestone || controls.allowance === 0 || performance.now() - lastPublish > PUBLISH_MS) {
       const event = await figures(race, published + 1, step, watch, config.batch);
       published = step;
@@ -93,16 +102,21 @@ export async function* train(race: Race, config: RunConfig, controls: Controls, 
       }
     }
     if (milestone) {
+      const start = performance.now();
       yield await validation(race, step);
+      evaluated = performance.now();
+      evaluationMs = evaluated - start;
+      lastEvaluated = step;
       ranks.start(step);
     }
     yield* ranks.ready();
   }
   if (published < step) yield await figures(race, published + 1, step, watch, config.batch);
-  if (controls.stopped && step % every !== 0) yield await validation(race, step);
+  if (lastEvaluated < step) yield await validation(race, step);
   yield { type: "status", text: "Measuring the rank of the updates" };
   yield* ranks.last(step);
-  yield { type: "done", step, stopped: controls.stopped };
+  const fingerprints = await Promise.all(race.lanes.map((_, lane) => race.fingerprint(lane)));
+  yield { type: "done", step, stopped: controls.stopped, fingerprints };
 }
 
 type StepsEvent = Extract<RunEvent, { type: "steps" }>;
@@ -135,7 +149,7 @@ function notFinite({ steps, notFinite: counts }: StepsEvent, race: Race): RunEve
       step,
       fault: {
         kind: "nan",
-        what: `${config.method} produced numbers that are not finite at step ${step}.`,
+        what: `${adapterOf(config.method).title} produced numbers that are not finite at step ${step}.`,
         kept: `The weights of step ${step - 1}, all curves, your images and your settings.`,
         todo: `Train again with a learning rate of ${(config.lr / 3).toPrecision(1)} or half the α.`,
       },
@@ -145,8 +159,12 @@ function notFinite({ steps, notFinite: counts }: StepsEvent, race: Race): RunEve
 }
 
 async function validation(race: Race, step: number): Promise<RunEvent> {
-  const scores = [];
-  for (const lane of race.lanes.keys()) scores.push(await race.evaluate(lane));
+  const scores: Score[] = [];
+  for (const lane of race.lanes.keys()) {
+    // Before the first step every ΔW is zero and all heads are alike: one lane's score is everyone's.
+    const alike: Score | undefined = step === 0 ? scores[0] : undefined;
+    scores.push(alike ?? (await race.evaluate(lane)));
+  }
   return {
     type: "validation",
     step,

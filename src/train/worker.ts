@@ -15,7 +15,7 @@ interface Current {
 }
 let current: Current | undefined;
 
-async function start({ config, dataset, paused }: Extract<ToWorker, { type: "start" }>): Promise<void> {
+async function start({ config, dataset, paused, models }: Extract<ToWorker, { type: "start" }>): Promise<void> {
   release();
   const mine: Current = { controls: new Controls(paused) };
   current = mine;
@@ -23,7 +23,7 @@ async function start({ config, dataset, paused }: Extract<ToWorker, { type: "sta
     post({ type: "event", event: { type: "status", text: "Looking for the GPU" } });
     const gpu = await openGpu(navigator.gpu);
     mine.gpu = gpu;
-    const { files, preprocess } = await fetchModel(config.model, (progress) =>
+    const { files, preprocess } = await fetchModel(`${models}${config.model}/`, (progress) =>
       post({ type: "event", event: { type: "status", text: "Loading the model", progress } }),
     );
     for await (const event of runSession(gpu, { config, dataset, files, preprocess }, mine.controls, (race) => (mine.race = race))) {
@@ -42,11 +42,7 @@ function release(): void {
   current = undefined;
 }
 
-async function fetchModel(name: string, onProgress: (share: number) => void): Promise<{ files: ModelFiles; preprocess: unknown }> {
-  const folder = new URL(
-    `${import.meta.env.BASE_URL}models/${name}/`,
-    self.location.origin + self.location.pathname.replace(/(src|assets)\/.*$/, ""),
-  ).href;
+async function fetchModel(folder: string, onProgress: (share: number) => void): Promise<{ files: ModelFiles; preprocess: unknown }> {
   const get = async (file: string): Promise<Response> => {
     const response = await fetch(folder + file);
     if (!response.ok) throw new Error(`The model's ${file} could not be loaded (${response.status} ${response.statusText}).`);

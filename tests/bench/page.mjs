@@ -1,0 +1,60 @@
+/**
+ * Trains the EuroSAT sample in a real browser, as a visitor does, and prints what the page exports:
+ *   node tests/bench/page.mjs [DIST] [RUNS] [STEPS] [BATCH]
+ * DIST is a built app (`npm run build`). CHROME and CHROME_GPU_FLAGS lead to a browser on the real GPU, see tests/browser.
+ * With several runs it says whether their adapters are the same in every bit.
+ */
+import { readFileSync } from "node:fs";
+import { launch, open, serve } from "../browser/harness.mjs";
+
+const [dist = "dist", runs = "1", steps = "300", batch = "64"] = process.argv.slice(2);
+const { url, close } = await serve(dist);
+const browser = await launch();
+const fingerprints = new Set();
+let failed = false;
+try {
+  const { page, problems } = await open(browser, `${url}#steps=${steps}&batch=${batch}`);
+  const button = (name) => page.getByRole("button", { name, exact: true });
+  await button("Load sample").click();
+  for (let run = 0; run < Number(runs); run++) {
+    const start = performance.now();
+    await button("Train").click({ timeout: 60_000 });
+    await page.waitForSelector("button:text-is('Stop'):enabled", { timeout: 120_000 });
+    await page.waitForSelector("button:text-is('Stop'):disabled", { timeout: 540_000 });
+    const seconds = (performance.now() - start) / 1000;
+    const [download] = await Promise.all([page.waitForEvent("download"), button("Export").click()]);
+    const record = JSON.parse(readFileSync(await download.path(), "utf8"));
+    report(record, seconds);
+    fingerprints.add(record.outcome.fingerprints.join(" "));
+    if (process.env.OUT) await page.screenshot({ path: `${process.env.OUT}/run-${run}.png`, fullPage: true });
+    if (run + 1 < Number(runs)) await button("Reset").click();
+  }
+  for (const problem of problems) console.log(problem);
+  failed = problems.length > 0 || fingerprints.size !== 1;
+  console.log(
+    `${runs} runs, ${fingerprints.size} different pair${fingerprints.size === 1 ? "" : "s"} of adapters: ${[...fingerprints].join("; ")}`,
+  );
+} finally {
+  await browser.close();
+  close();
+}
+process.exit(failed ? 1 : 0);
+
+function report({ config, device, images, memory, lanes, validations, imagesPerSecond }, seconds) {
+  const mib = (bytes) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+  const first = validations[0];
+  const last = validations.at(-1);
+  console.log(
+    `${device.gpu}; ${images.train} training images, ${images.validation} validation images, ${config.steps} steps of ${config.batch}, ${seconds.toFixed(1)} s from click to end`,
+  );
+  config.lanes.forEach(({ method, settings }, l) => {
+    const { trainable, optimizer, frozen } = memory.lanes[l];
+    const rank = lanes[l].rank?.layers.reduce((sum, layer) => sum + layer.effectiveRank, 0) / lanes[l].rank?.layers.length;
+    console.log(
+      `${method} ${JSON.stringify(settings)}: ${lanes[l].parameters} trainable, ${lanes[l].msPerStep?.toFixed(2)} ms/step, accuracy ${(100 * first.lanes[l].accuracy).toFixed(1)} % -> ${(100 * last.lanes[l].accuracy).toFixed(1)} % (${last.lanes[l].correct} of ${last.images}), mean effective rank ${rank?.toFixed(1)}, ${mib(trainable + optimizer + frozen)}`,
+    );
+  });
+  console.log(
+    `weights ${mib(memory.weights)}, activations ${mib(memory.activations)}, ${imagesPerSecond?.toFixed(0)} images/s over all lanes`,
+  );
+}

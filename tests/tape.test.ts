@@ -1,0 +1,181 @@
+/** The record of a step and its backward pass. */
+import { describe, expect, test } from "vitest";
+import { shader } from "../src/gpu/shader.ts";
+import { add } from "../src/ops/add.ts";
+import { gelu } from "../src/ops/gelu.ts";
+import { layernorm } from "../src/ops/layernorm.ts";
+import { matmul } from "../src/ops/matmul.ts";
+import type { Launch } from "../src/ops/op.ts";
+import { Tape } from "../src/tensor/tape.ts";
+import { numel, owner, reshape, type Tensor } from "../src/tensor/tensor.ts";
+import { Batch, headValues, recordStep, unit } from "../src/train/record.ts";
+import { draw, onGpu, product, transpose } from "./layer.ts";
+import { relativeError } from "./model.ts";
+import { preprocess, program, toyBackbone, toyLane } from "./toy.ts";
+
+const trainable = (shape: readonly number[], data: Float32Array) => Object.assign(onGpu(shape, data), { needsGrad: true });
+const written = ({ shader: name, buffers }: Launch): Tensor[] =>
+  Object.entries(buffers).flatMap(([buffer, t]) => (shader(name).bindings.get(buffer)?.access === "read_write" ? [owner(t)] : []));
+const readBy = ({ shader: name, buffers }: Launch): Tensor[] =>
+  Object.entries(buffers).flatMap(([buffer, t]) => (shader(name).bindings.get(buffer)?.access === "read" ? [owner(t)] : []));
+const entries = ({ launches }: Tape, name: string): string[] => launches.filter((l) => l.shader === name).map(({ entry }) => entry);
+const KINDS = [
+  ["for a CPU adapter", true],
+  ["for a GPU", false],
+] as const;
+
+describe.each(KINDS)("only needed gradients, %s", (_kind, software) => {
+  const on = toyBackbone(software);
+  const step = (targets: readonly string[], blocks: readonly number[], method = "lora") => {
+    const sites = on.sites.filter(
+      ({ path, target, block }) => path.startsWith("vision") && targets.includes(target) && blocks.includes(block),
+    );
+    const head = { kind: "linear", classes: 3 } as const;
+    const lane = toyLane(on, { method, settings: { rank: 2, alpha: 2 }, lr: 1 }, headValues(head, 12, 1), 1, sites);
+    const adamw = { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0, clip: 0 };
+    return {
+      tape: recordStep({ backbone: on, batch: new Batch(on, 4), head, ...preprocess }, lane, unit(on), 0, adamw, "activations"),
+      lane,
+    };
+  };
+
+  test.each([
+    [["q", "k", "v", "out", "fc1", "fc2"], [0, 1], "lora"],
+    [["q", "k", "v", "out", "fc1", "fc2"], [0, 1], "randlora"],
+    [["q"], [1], "lora"],
+    [["v"], [0], "randlora"],
+    [["fc2"], [1], "lora"],
+    [[], [], "lora"],
+  ] as const)("nothing is computed in vain: %j of blocks %j, %s", (targets, blocks, method) => {
+    const { tape, lane } = step(targets, blocks, method);
+    // Backwards from what a step leaves behind, the trainables and their figures: every launch must write something that is read.
+    const place = (t: Tensor): Tensor | GPUBuffer => t.buffer ?? t;
+    const wanted = new Set<Tensor | GPUBuffer>([lane.trainables.weight, lane.trainables.history]);
+    for (const launch of tape.launches.toReversed()) {
+      expect(
+        written(launch).some((t) => wanted.has(place(t))),
+        `${launch.shader}.${launch.entry} writes what nobody reads`,
+      ).toBe(true);
+      for (const t of readBy(launch)) wanted.add(place(t));
+    }
+    const places = tape.launches.flatMap(written).flatMap(({ buffer, offset }) => (buffer && buffer === gradients(lane) ? [offset] : []));
+    expect(places.toSorted((a, b) => a - b)).toEqual([...lane.trainables.tensors.values()].map(({ offset }) => offset));
+  });
+  const gradients = ({ trainables }: ReturnType<typeof step>["lane"]) => trainables.gradient([...trainables.tensors.values()][0]!).buffer;
+
+  test("frozen layers before the first trainable one, and frozen gains and biases, have no backward", () => {
+    const last = step(["q"], [1]).tape;
+    expect(entries(last, "attention_backward")).toEqual(["rows", "queries"]);
+    expect(entries(last, "layernorm").filter((entry) => entry === "backward")).toHaveLength(2); // behind the pooled row and before the MLP
+    expect(entries(last, "layernorm")).not.toContain("partials");
+    expect(entries(step(["fc2"], [1]).tape, "attention_backward")).toEqual([]);
+    expect(entries(step(["k", "v"], [1]).tape, "attention_backward")).toEqual(["rows", "keys", "values"]);
+    expect(entries(step(["v"], [1]).tape, "attention_backward")).toEqual(["values"]);
+    const head = step([], []).tape;
+    expect(head.launches.filter(({ entry }) => entry.startsWith("backward")).map((l) => l.shader)).toEqual(["crossentropy"]);
+  });
+
+  test("a frozen weight of a matmul costs no launch", () => {
+    for (const [x, w, bias, count] of [
+      [true, true, true, 3],
+      [true, false, false, 1],
+      [false, true, false, 1],
+      [false, false, true, 1],
+    ] as const) {
+      const tape = new Tape(software);
+      const make = (shape: readonly number[], needsGrad: boolean) => Object.assign(onGpu(shape, draw(numel(shape), 1)), { needsGrad });
+      const inputs = { a: make([3, 5], x), b: make([4, 5], w), bias: make([4], bias) };
+      const y = tape.apply(matmul, inputs, { transB: true });
+      const forward = tape.launches.length;
+      const grads = tape.backward(y, onGpu([3, 4], draw(12, 2)));
+      expect(tape.launches.length - forward).toBe(count);
+      expect([...grads.keys()]).toEqual(Object.values(inputs).filter(({ needsGrad }) => needsGrad));
+    }
+  });
+});
+
+describe.each(KINDS)("a tensor that is used twice gets the sum of its gradients, %s", (_kind, software) => {
+  const n = 8;
+  const [xs, dys] = [draw(n * n, 1), draw(n * n, 2)];
+  const backward = async (use: (tape: Tape, x: Tensor) => Tensor) => {
+    const tape = new Tape(software);
+    const x = trainable([n, n], xs);
+    const y = use(tape, x);
+    const grads = tape.backward(y, onGpu([n, n], dys));
+    expect([...grads.keys()]).toEqual([x]);
+    const dx = grads.get(x)!;
+    const made = await program(tape, [dx]);
+    made.run();
+    return { dx: await made.read(dx), tape };
+  };
+
+  test("by one op", async () => {
+    const { dx, tape } = await backward((t, x) => t.apply(add, { a: x, b: x }, { factor: 2 }));
+    expect(
+      relativeError(
+        dx,
+        dys.map((v) => 3 * v),
+      ),
+    ).toBeLessThan(1e-6);
+    expect(entries(tape, "elementwise")).toEqual(["add", "scale", "add"]);
+    const square = await backward((t, x) => t.apply(matmul, { a: x, b: x }, {}));
+    const want = product(dys, transpose(xs, n, n), n, n, n).map((v, i) => v + product(transpose(xs, n, n), dys, n, n, n)[i]!);
+    expect(relativeError(square.dx, want)).toBeLessThan(1e-6);
+  });
+
+  test("by ops that absorb the gradient so far, without a launch of their own", async () => {
+    const [ws, ones] = [draw(n * n, 3), new Float32Array(n).fill(1)];
+    const norm = (t: Tape, x: Tensor) => t.apply(layernorm, { x, gamma: onGpu([n], ones), beta: onGpu([n], ones) }, { eps: 1e-5 });
+    const times = (t: Tape, x: Tensor) => t.apply(matmul, { a: x, b: onGpu([n, n], ws) }, {});
+    const alone = { norm: (await backward(norm)).dx, times: (await backward(times)).dx };
+    for (const [name, first, second] of [
+      ["layernorm", times, norm],
+      ["matmul", norm, times],
+    ] as const) {
+      // The op recorded first is the last one on the way back: it absorbs.
+      const { dx, tape } = await backward((t, x) => {
+        const a = second(t, x);
+        return t.apply(add, { a, b: first(t, x) }, { factor: 1 });
+      });
+      expect(
+        relativeError(
+          dx,
+          alone.norm.map((v, i) => v + alone.times[i]!),
+        ),
+        name,
+      ).toBeLessThan(1e-5);
+      expect(entries(tape, "elementwise"), name).toEqual(["add"]); // the forward one
+    }
+  });
+
+  test("by an op that does not absorb, through a reshaped view, three times", async () => {
+    const { dx, tape } = await backward((t, x) => {
+      const bent = t.apply(gelu, { x: reshape(x, [n * n]) }, { kind: "quick" });
+      const twice = t.apply(add, { a: x, b: x }, { factor: 1 });
+      return t.apply(add, { a: reshape(bent, [n, n]), b: twice }, { factor: 1 });
+    });
+    const slope = (v: number) => {
+      const s = 1 / (1 + Math.exp(-1.702 * v));
+      return s + 1.702 * v * s * (1 - s);
+    };
+    expect(
+      relativeError(
+        dx,
+        dys.map((v, i) => v * (2 + slope(xs[i]!))),
+      ),
+    ).toBeLessThan(1e-5);
+    expect(entries(tape, "elementwise")).toHaveLength(4);
+  });
+
+  test("a gradient that reaches nothing is no launch, and a branch that no gradient reaches is skipped", () => {
+    const tape = new Tape(software);
+    const [x, w] = [trainable([n, n], xs), onGpu([n, n], dys)];
+    tape.apply(gelu, { x }, { kind: "quick" }); // its result is not used
+    const y = tape.apply(matmul, { a: x, b: w }, {});
+    const forward = tape.launches.length;
+    tape.backward(y, onGpu([n, n], dys));
+    expect(tape.launches.slice(forward).map((l) => l.shader)).toEqual([forward && tape.launches[1]!.shader]);
+    expect(tape.backward(y, onGpu([n, n], dys)).size).toBe(1); // the record is used up: only y itself is left
+    expect(tape.launches.length).toBe(forward + 1);
+  });
+});
