@@ -16,7 +16,7 @@ function inputs(oracle: AnyOracle, { shapes, integers = {}, offset = {} }: Case<
     if (!shape) return;
     const max = integers[name];
     const data = noise(numel(shape), seed, offset[name]);
-    if (max) data.forEach((v, i) => (data[i] = Math.floor(Math.abs(v * 7919)) % max));
+    if (max) for (const [i, v] of data.entries()) data[i] = Math.floor(Math.abs(v * 7919)) % max;
     host[name] = Float64Array.from(data);
     x[name] = given(shape, data, max ? "u32" : "f32");
   });

@@ -83,7 +83,12 @@ describe("a run", () => {
     expect(meanRank(state.lanes[0])).toBeNull();
     expect(meanRank(state.lanes[1])).toEqual({ effective: 1.8, stable: 1.25, above: 2 });
     expect(latestScores(state).map(({ correct }) => correct)).toEqual([2, 3]);
-    expect(reduce(state, { type: "done", step: 10, stopped: false, fingerprints: ["a", "b"] })).toMatchObject({ phase: "done", step: 10, stopped: false, fingerprints: ["a", "b"] });
+    expect(reduce(state, { type: "done", step: 10, stopped: false, fingerprints: ["a", "b"] })).toMatchObject({
+      phase: "done",
+      step: 10,
+      stopped: false,
+      fingerprints: ["a", "b"],
+    });
   });
 
   test("pauses, goes on, and keeps its results when it is stopped", () => {

@@ -63,19 +63,16 @@ export async function openGpu(gpu: GPU | undefined): Promise<Gpu> {
 }
 
 /** Runs `work` and throws when the device reports a validation or out-of-memory error in it. */
-export async function checked<T>({ device }: Gpu, what: string, work: () => T | Promise<T>): Promise<T> {
+export async function checked<T>({ device }: Gpu, what: string, work: () => Promise<T>): Promise<T> {
   device.pushErrorScope("validation");
   device.pushErrorScope("out-of-memory"); // an over-limit buffer is a validation error, a full device is not: both are needed
-  let result: T;
-  try {
-    result = await work();
-  } finally {
-    const memory = await device.popErrorScope();
-    const validation = await device.popErrorScope();
-    if (memory) throw new Error(`${what}: the GPU has not enough memory. Use a smaller batch or fewer lanes. (${memory.message})`);
-    if (validation) throw new Error(`${what}: ${validation.message}`);
-  }
-  return result;
+  const [outcome] = await Promise.allSettled([work()]);
+  const memory = await device.popErrorScope();
+  const validation = await device.popErrorScope();
+  if (memory) throw new Error(`${what}: the GPU has not enough memory. Use a smaller batch or fewer lanes. (${memory.message})`);
+  if (validation) throw new Error(`${what}: ${validation.message}`);
+  if (outcome.status === "rejected") throw outcome.reason;
+  return outcome.value;
 }
 
 /** What went wrong, for people: what happened, what is kept, what to do. */

@@ -93,7 +93,9 @@ export function packAll(
     usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
   });
   const all = new Uint8Array(buffer.size);
-  packed.forEach((bytes, i) => all.set(new Uint8Array(bytes), i * stride));
+  packed.forEach((bytes, i) => {
+    all.set(new Uint8Array(bytes), i * stride);
+  });
   gpu.device.queue.writeBuffer(buffer, 0, all);
   return packed.map((bytes, i) => ({ buffer, offset: i * stride, size: bytes.byteLength }));
 }

@@ -1,5 +1,5 @@
-import { defineOp, flatGroups } from "./op.ts";
 import { numel } from "../tensor/tensor.ts";
+import { defineOp, flatGroups } from "./op.ts";
 
 /** y = a + factor · b, all of one shape. */
 export const add = defineOp<"a" | "b", never, { factor: number }>({

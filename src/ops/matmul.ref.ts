@@ -1,4 +1,4 @@
-import { matmul, type Matmul } from "./matmul.ts";
+import { type Matmul, matmul } from "./matmul.ts";
 import { defineOracle } from "./op.ts";
 
 const on = (m: number, n: number, k: number, { transA, transB }: Matmul = {}) => ({

@@ -74,7 +74,11 @@ export class Arena {
       launches.map((launch) => ({ source: shader(launch.shader), params: launch.params })),
     );
     const pipelines = await Promise.all(
-      launches.map((launch) => this.#kernels.pipeline(launch).then((pipeline) => (compiled(), pipeline))),
+      launches.map(async (launch) => {
+        const pipeline = await this.#kernels.pipeline(launch);
+        compiled();
+        return pipeline;
+      }),
     );
     return new Plan(
       launches.map((launch, i) => {

@@ -74,7 +74,9 @@ export class Backbone {
     }
     const width = (parts[0] as Float32Array).length / Math.min(chunk, ends.length);
     const all = new Float32Array(ends.length * width);
-    parts.forEach((part, p) => all.set(part, p * chunk * width));
+    parts.forEach((part, p) => {
+      all.set(part, p * chunk * width);
+    });
     return tensor([ends.length, width], { label: "class embeddings", buffer: upload(this.gpu, all, "class embeddings") });
   }
 

@@ -215,7 +215,10 @@ export class Race {
 
   destroy(): void {
     for (const lane of this.lanes) lane.destroy();
-    for (const { rows, logits } of this.#evaluations) [rows, logits].forEach(({ buffer }) => buffer?.destroy());
+    for (const { rows, logits } of this.#evaluations) {
+      rows.buffer?.destroy();
+      logits.buffer?.destroy();
+    }
     this.#arena.destroy();
     this.#trainBatch.destroy();
     this.#testBatch.destroy();

@@ -189,7 +189,7 @@ class Ranks {
   }
 
   start(step: number): void {
-    if (this.#busy) return;
+    if (this.#busy !== undefined) return;
     this.#latest = step;
     this.#busy = this.#measure(step)
       .catch((error: unknown) => {
