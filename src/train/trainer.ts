@@ -86,7 +86,8 @@ export async function* train(race: Race, config: RunConfig, controls: Controls, 
     const ms = await watch.run(step + 1, run);
     step += run;
     controls.spend(run);
-    chunk = Math.max(1, Math.min(2 * chunk, Math.round((chunk * CHUNK_MS) / Math.max(ms, 1))));
+    // The first chunk waits for nothing, so its time says nothing.
+    if (step > run) chunk = Math.max(1, Math.min(2 * chunk, Math.round((chunk * CHUNK_MS) / Math.max(ms, 1))));
     // On a slow adapter an evaluation may take longer than the steps between two of them: it waits until it is worth its time.
     const worthIt = performance.now() - evaluated > EVALUATION_SHARE * evaluationMs;
     const milestone = step === config.steps || (step % every === 0 && worthIt);

@@ -31,8 +31,15 @@ async function start({ config, dataset, paused, models }: Extract<ToWorker, { ty
       post({ type: "event", event });
     }
   } catch (error) {
-    if (current === mine) post({ type: "event", event: { type: "failed", fault: faultOf(error) } });
+    const cause = await firstCause(mine.gpu, error);
+    if (current === mine) post({ type: "event", event: { type: "failed", fault: faultOf(cause) } });
   }
+}
+
+/** A lost device makes every promise on it fail, each with a text of its own; what is worth telling is the loss. */
+async function firstCause(gpu: Gpu | undefined, error: unknown): Promise<unknown> {
+  const moment = new Promise<unknown>((resolve) => setTimeout(() => resolve(error), 100));
+  return gpu ? Promise.race([gpu.fault, moment]).catch((fault: unknown) => fault) : error;
 }
 
 /** Frees the GPU; the results that the page has stay with it. */
