@@ -13,7 +13,7 @@ export const NUMBERS: Readonly<Record<NumberName, Field>> = {
     label: "Held out",
     help: "Share of every class that is never trained on and measures accuracy.",
     default: 0.2,
-    min: 0,
+    min: 0.05,
     max: 0.9,
     step: 0.05,
   },
