@@ -47,7 +47,10 @@ describe("a run", () => {
     expect(types.at(-2)).toBe("rank");
     expect(of(events, "done")).toMatchObject([{ step: 40, stopped: false }]);
     expect(of(events, "steps").flatMap(({ steps }) => steps)).toEqual(Array.from({ length: 40 }, (_, i) => i + 1));
-    expect(of(events, "validation").map(({ step }) => step)).toEqual([0, 4, 8, 12, 16, 20, 24, 28, 32, 36, 40]);
+    const measured = of(events, "validation").map(({ step }) => step);
+    expect([measured[0], measured.at(-1)]).toEqual([0, 40]);
+    // How often depends on how long a measurement takes, but it is at tenths of the run, in order, once each.
+    expect(measured.every((step, i) => step % 4 === 0 && (i === 0 || step > measured[i - 1]!))).toBe(true);
     // A measurement never comes before the steps that it measures.
     events.forEach((event, i) => {
       if (event.type !== "validation" && event.type !== "rank") return;
@@ -117,7 +120,7 @@ describe("a run", () => {
   });
 
   test("the ranks of one event are of one step: a lane twice has the same, while training goes on", async () => {
-    const { events, race } = await run(toyConfig({ lanes: [LANES[0]!, LANES[0]!], steps: 60, warmup: 0 }));
+    const { events, race } = await run(toyConfig({ lanes: [LANES[0]!, LANES[0]!], steps: 100, warmup: 0 }));
     const ranks = of(events, "rank");
     for (const { step, layers } of ranks.filter(({ lane }) => lane === 0)) {
       const other = ranks.find((rank) => rank.lane === 1 && rank.step === step)!;
@@ -236,11 +239,11 @@ describe("controls", () => {
     const config = toyConfig({ steps: 30 });
     const straight = await run(config);
     const { events, end, race } = await run(config, (event, controls) => {
-      if (event.type === "validation" && event.step === 9) controls.pause();
+      if (event.type === "validation" && event.step > 0) controls.pause();
       if (event.type === "paused") setTimeout(() => controls.resume(), 20);
     });
-    expect(of(events, "paused")).toEqual([{ type: "paused", step: 9 }]);
-    expect(of(events, "resumed")).toEqual([{ type: "resumed", step: 9 }]);
+    expect(of(events, "paused").length).toBeGreaterThanOrEqual(1);
+    expect(of(events, "resumed").map(({ step }) => step)).toEqual(of(events, "paused").map(({ step }) => step));
     expect(end).toEqual(straight.end);
     race.destroy();
     straight.race.destroy();

@@ -1,26 +1,26 @@
 /**
  * Trains the EuroSAT sample in a real browser, as a visitor does, and prints what the page exports:
- *   node tests/bench/page.mjs [DIST] [RUNS] [STEPS] [BATCH]
- * DIST is a built app (`npm run build`). CHROME and CHROME_GPU_FLAGS lead to a browser on the real GPU, see tests/browser.
+ *   node tests/bench/page.mjs [DIST] [RUNS] [STEPS] [BATCH] [SETTINGS]
+ * SETTINGS is more of the address, such as "seed=1". DIST is a built app (`npm run build`). CHROME and CHROME_GPU_FLAGS lead to a browser on the real GPU, see tests/browser.
  * With several runs it says whether their adapters are the same in every bit.
  */
 import { readFileSync } from "node:fs";
 import { launch, open, serve } from "../browser/harness.mjs";
 
-const [dist = "dist", runs = "1", steps = "300", batch = "64"] = process.argv.slice(2);
+const [dist = "dist", runs = "1", steps = "300", batch = "64", more = ""] = process.argv.slice(2);
 const { url, close } = await serve(dist);
 const browser = await launch();
 const fingerprints = new Set();
 let failed = false;
 try {
-  const { page, problems } = await open(browser, `${url}#steps=${steps}&batch=${batch}`);
+  const { page, problems } = await open(browser, `${url}#steps=${steps}&batch=${batch}${more && `&${more}`}`);
   const button = (name) => page.getByRole("button", { name, exact: true });
   await button("Load sample").click();
   for (let run = 0; run < Number(runs); run++) {
     const start = performance.now();
     await button("Train").click({ timeout: 60_000 });
-    await page.waitForSelector("button:text-is('Stop'):enabled", { timeout: 120_000 });
-    await page.waitForSelector("button:text-is('Stop'):disabled", { timeout: 540_000 });
+    await poll(page, () => button("Stop").isEnabled(), 120);
+    await poll(page, () => button("Stop").isDisabled(), 540);
     const seconds = (performance.now() - start) / 1000;
     const [download] = await Promise.all([page.waitForEvent("download"), button("Export").click()]);
     const record = JSON.parse(readFileSync(await download.path(), "utf8"));
@@ -39,6 +39,14 @@ try {
   close();
 }
 process.exit(failed ? 1 : 0);
+
+/** Waits for a condition; tells what the page shows when it does not come in time. */
+async function poll(page, condition, seconds) {
+  for (const end = performance.now() + 1000 * seconds; performance.now() < end; await page.waitForTimeout(50)) {
+    if (await condition()) return;
+  }
+  throw new Error(`${condition} has not come true; the page shows:\n${await page.locator("body").innerText()}`);
+}
 
 function report({ config, device, images, memory, lanes, validations, imagesPerSecond }, seconds) {
   const mib = (bytes) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;

@@ -1,7 +1,7 @@
 /**
  * Which images of the EuroSAT sample train and which measure, with the class names of the prompts, as JSON:
  *   npm run -s bench -- split > split.json
- * tests/bench/peft.py trains PyTorch and PEFT on the same split.
+ * tests/bench/reference.py trains PyTorch and PEFT on the same split.
  */
 import { readFileSync } from "node:fs";
 import { SAMPLES } from "../../src/data/samples.ts";

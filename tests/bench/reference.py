@@ -1,5 +1,5 @@
 # The same fine-tuning in PyTorch and PEFT: time of a step and accuracy, to be measured in one sitting with tests/bench/page.mjs.
-# usage: peft.py SPLIT_JSON [SEEDS]     SPLIT_JSON from `npm run -s bench -- split`; run in the project's root, with a CUDA GPU
+# usage: reference.py SPLIT_JSON [SEEDS]     SPLIT_JSON from `npm run -s bench -- split`; run in the project's root, with a CUDA GPU
 # CLIP-tiny's vision tower, EuroSAT sample, frozen text embeddings, 300 steps of 64 images, AdamW, float32 without TF32.
 import io, json, math, sys, time, zipfile
 import torch, transformers, peft
