@@ -70,7 +70,7 @@ test.each([false, true])("matmul in slices of k that are summed onto a prior, a 
 test.each([
   ["wide", 31, 40],
   ["tall", 40, 30],
-])("randlora in tiles of 64 gives what it gives in tiles of 32, %s", async (_name, out, inner) => {
+])("randlora in tiles of 48 and 64 gives what it gives in tiles of 32, %s", async (_name, out, inner) => {
   const [small, large, rank] = [Math.min(out, inner), Math.max(out, inner), 1];
   const shapes = { w: [out, inner], basisB: [large, rank * small], basisA: [rank, small], lambda: [rank, small], gamma: [small, small] };
   const x = Object.fromEntries(Object.entries(shapes).map(([name, shape], s) => [name, given(shape, noise(numel(shape), s))])) as Record<
@@ -83,7 +83,7 @@ test.each([
     const tiles = (n: number | undefined) => Math.ceil(((n ?? 1) * 32) / tile);
     const r = new Changed((launch) =>
       launch.shader === "randlora"
-        ? { ...launch, knobs: { TILE: tile }, groups: [tiles(launch.groups[0]), tiles(launch.groups[1])] }
+        ? { ...launch, knobs: { TILE: tile, DEPTH: tile === 48 ? 18 : 16 }, groups: [tiles(launch.groups[0]), tiles(launch.groups[1])] }
         : launch,
     );
     const { y } = randlora.forward(r, x, { gain: 0.3 });
@@ -92,6 +92,10 @@ test.each([
     expect(r.changed).toBe(2);
     return { y: await read(y), lambda: await read(grads!.lambda!), gamma: await read(grads!.gamma!) };
   };
-  const [a, b] = [await compute(32), await compute(64)];
-  for (const name of ["y", "lambda", "gamma"] as const) close(b[name], a[name], 2e-5, name);
+  const want = await compute(32);
+  // 48 × 18 is for no GPU: its rows of 12 invocations do not fit the vectors of a software adapter, which so shows a missing barrier.
+  for (const tile of [48, 64]) {
+    const got = await compute(tile);
+    for (const name of ["y", "lambda", "gamma"] as const) close(got[name], want[name], 2e-5, `${name} in tiles of ${tile}`);
+  }
 });

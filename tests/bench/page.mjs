@@ -2,7 +2,7 @@
  * Trains the EuroSAT sample in a real browser, as a visitor does, and prints what the page exports:
  *   node tests/bench/page.mjs [DIST] [RUNS] [STEPS] [BATCH] [SETTINGS]
  * SETTINGS is more of the address, such as "seed=1". DIST is a built app (`npm run build`). CHROME and CHROME_GPU_FLAGS lead to a browser on the real GPU, see tests/browser.
- * With several runs it says whether their adapters are the same in every bit.
+ * With PICTURES=FOLDER the first run's end is saved there, narrow and wide, light and dark. With several runs it says whether their adapters are the same in every bit.
  */
 import { readFileSync } from "node:fs";
 import { launch, open, serve } from "../browser/harness.mjs";
@@ -26,7 +26,7 @@ try {
     const record = JSON.parse(readFileSync(await download.path(), "utf8"));
     report(record, seconds);
     fingerprints.add(record.outcome.fingerprints.join(" "));
-    if (process.env.OUT) await page.screenshot({ path: `${process.env.OUT}/run-${run}.png`, fullPage: true });
+    if (process.env.PICTURES && run === 0) await picture(page, process.env.PICTURES);
     if (run + 1 < Number(runs)) await button("Reset").click();
   }
   for (const problem of problems) console.log(problem);
@@ -39,6 +39,22 @@ try {
   close();
 }
 process.exit(failed ? 1 : 0);
+
+/** The page at the end of a run, as a phone, a laptop and a very wide screen show it. */
+async function picture(page, folder) {
+  for (const colorScheme of ["light", "dark"]) {
+    await page.emulateMedia({ colorScheme });
+    for (const [width, height] of [
+      [360, 800],
+      [1280, 800],
+      [3840, 2160],
+    ]) {
+      await page.setViewportSize({ width, height });
+      await page.waitForTimeout(1000);
+      await page.screenshot({ path: `${folder}/${colorScheme}-${width}.png`, fullPage: width < 1000 });
+    }
+  }
+}
 
 /** Waits for a condition; tells what the page shows when it does not come in time. */
 async function poll(page, condition, seconds) {

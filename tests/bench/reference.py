@@ -15,9 +15,10 @@ torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
 folder = "public/models/clip-tiny"
 processor = CLIPImageProcessor.from_pretrained(folder)
 archive = zipfile.ZipFile("public/data/eurosat-mini.zip")
+paths = {name.split("/", 1)[1]: name for name in archive.namelist() if "/" in name}  # without the folder around all
 
 def load(part):
-    images = [Image.open(io.BytesIO(archive.read(entry["file"]))).convert("RGB") for entry in split[part]]
+    images = [Image.open(io.BytesIO(archive.read(paths[entry["file"]]))).convert("RGB") for entry in split[part]]
     pixels = processor(images=images, return_tensors="pt")["pixel_values"].to(DEVICE)
     return pixels, torch.tensor([entry["label"] for entry in split[part]], device=DEVICE)
 
