@@ -10,8 +10,6 @@
 //                    one per basis, never exist in memory
 //   project          one workgroup per TILE x TILE tile of (b, j), for every k in turn: a tile of g is reduced on the spot and
 //                    never leaves the workgroup; dlambda comes as one part per tile column, for reduce.wgsl to sum
-//   merge_direct     one invocation per 4 x 4 block of y: no barriers, for CPU adapters
-//   project_direct   one invocation per 4 x 4 block of (b, j)
 //
 // m runs over the larger side of the layer, j over the smaller one; step_m and step_j say how w, y and dy lie in memory.
 
@@ -140,46 +138,6 @@ fn project(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
       for (var i = 0u; i < 4; i++) {
         if (b + i < p.bases) { dlambda_parts[(group.x * p.rank + k) * p.bases + b + i] = p.gain * sum[i]; }
       }
-    }
-  }
-  for (var i = 0u; i < 4; i++) { write_dgamma(b + i, j, dgamma_sums[i]); }
-}
-
-@compute @workgroup_size(8, 8)
-fn merge_direct(@builtin(global_invocation_id) id: vec3u) {
-  let m = id.y * 4;
-  let j = id.x * 4;
-  if (m >= p.large || j >= p.small) { return; }
-  var sums: array<vec4f, 4>;
-  for (var k = 0u; k < p.rank; k++) {
-    let a = a_row(k, j);
-    for (var b = 0u; b < p.bases; b++) {
-      let c = k * p.bases + b;
-      let scaled = lambda[c] * a * gamma_row(b, j);
-      for (var i = 0u; i < 4; i++) { sums[i] += b_at(m + i, c) * scaled; }
-    }
-  }
-  for (var i = 0u; i < 4; i++) { write_merged(m + i, j, sums[i]); }
-}
-
-@compute @workgroup_size(8, 8)
-fn project_direct(@builtin(global_invocation_id) id: vec3u) {
-  let b = id.y * 4;
-  let j = id.x * 4;
-  if (b >= p.bases || j >= p.small) { return; }
-  var dgamma_sums: array<vec4f, 4>;
-  for (var k = 0u; k < p.rank; k++) {
-    let c = k * p.bases + b;
-    var g = array<vec4f, 4>(); // spelt out: some drivers zero a variable once, not once per round
-    for (var m = 0u; m < p.large; m++) {
-      let grad = vec4f(dy_at(m, j), dy_at(m, j + 1), dy_at(m, j + 2), dy_at(m, j + 3));
-      for (var i = 0u; i < 4; i++) { g[i] += b_at(m, c + i) * grad; }
-    }
-    let a = a_row(k, j);
-    for (var i = 0u; i < 4; i++) {
-      if (b + i >= p.bases) { break; }
-      dgamma_sums[i] += lambda[c + i] * g[i] * a;
-      dlambda_parts[(id.x * p.rank + k) * p.bases + b + i] = p.gain * dot(g[i] * a, gamma_row(b + i, j));
     }
   }
   for (var i = 0u; i < 4; i++) { write_dgamma(b + i, j, dgamma_sums[i]); }

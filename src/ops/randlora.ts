@@ -62,7 +62,7 @@ function program(
   rows: number,
   software: boolean,
 ): Pick<Launch, "shader" | "entry" | "groups" | "knobs"> {
-  if (software) return { shader: "randlora", entry: `${entry}_direct`, groups: [Math.ceil(columns / 32), Math.ceil(rows / 32)] };
+  if (software) return { shader: "randlora_direct", entry, groups: [Math.ceil(columns / 32), Math.ceil(rows / 32)] };
   // Small layers need small tiles to spread over the whole GPU.
   const TILE = columns * rows >= 512 * 512 ? 64 : 32;
   return { shader: "randlora", entry, groups: [Math.ceil(columns / TILE), Math.ceil(rows / TILE)], knobs: { TILE } };

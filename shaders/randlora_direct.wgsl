@@ -1,0 +1,102 @@
+// randlora_direct: what randlora.wgsl computes, from registers alone, for CPU adapters: no barriers and no shared memory.
+//
+//   merge     one invocation per 4 x 4 block of y
+//   project   one invocation per 4 x 4 block of (b, j), for every k in turn; dlambda comes as one part per four columns
+
+struct Params { large: u32, small: u32, rank: u32, bases: u32, stride_a: u32, stride_b: u32, step_m: u32, step_j: u32, gain: f32 }
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> w: array<f32>;                    // (out, in)
+@group(0) @binding(2) var<storage, read> basis_b: array<f32>;              // (large, stride_b), the first rank * bases columns
+@group(0) @binding(3) var<storage, read> basis_a: array<f32>;              // (rank, stride_a), the first `small` columns
+@group(0) @binding(4) var<storage, read> lambda: array<f32>;               // (rank, bases)
+@group(0) @binding(5) var<storage, read> gamma: array<f32>;                // (bases, small)
+@group(0) @binding(6) var<storage, read_write> y: array<f32>;              // (out, in)
+@group(0) @binding(7) var<storage, read> dy: array<f32>;                   // (out, in)
+@group(0) @binding(8) var<storage, read_write> dlambda_parts: array<f32>;  // (parts, rank, bases)
+@group(0) @binding(9) var<storage, read_write> dgamma: array<f32>;         // (bases, small)
+
+fn write_merged(m: u32, j: u32, v: vec4f) {
+  for (var i = 0u; i < 4; i++) {
+    if (m >= p.large || j + i >= p.small) { return; }
+    let at = m * p.step_m + (j + i) * p.step_j;
+    y[at] = w[at] + p.gain * v[i];
+  }
+}
+fn write_dgamma(b: u32, j: u32, v: vec4f) {
+  for (var i = 0u; i < 4; i++) {
+    if (b < p.bases && j + i < p.small) { dgamma[b * p.small + j + i] = p.gain * v[i]; }
+  }
+}
+
+// Rows and columns past the end repeat the last one: what comes of them is not written.
+fn four(first: u32, end: u32) -> vec4u {
+  return min(vec4u(first, first + 1, first + 2, first + 3), vec4u(end - 1));
+}
+fn a4(k: u32, j: vec4u) -> vec4f {
+  let at = k * p.stride_a + j;
+  return vec4f(basis_a[at.x], basis_a[at.y], basis_a[at.z], basis_a[at.w]);
+}
+fn gamma4(b: u32, j: vec4u) -> vec4f {
+  let at = b * p.small + j;
+  return vec4f(gamma[at.x], gamma[at.y], gamma[at.z], gamma[at.w]);
+}
+
+@compute @workgroup_size(8, 8)
+fn merge(@builtin(global_invocation_id) id: vec3u) {
+  let m = id.y * 4;
+  let j = id.x * 4;
+  if (m >= p.large || j >= p.small) { return; }
+  let rows = four(m, p.large) * p.stride_b;
+  let cols = four(j, p.small);
+  var s0 = vec4f();
+  var s1 = vec4f();
+  var s2 = vec4f();
+  var s3 = vec4f();
+  for (var k = 0u; k < p.rank; k++) {
+    let a = a4(k, cols);
+    for (var b = 0u; b < p.bases; b++) {
+      let c = k * p.bases + b;
+      let scaled = lambda[c] * a * gamma4(b, cols);
+      s0 += basis_b[rows.x + c] * scaled;
+      s1 += basis_b[rows.y + c] * scaled;
+      s2 += basis_b[rows.z + c] * scaled;
+      s3 += basis_b[rows.w + c] * scaled;
+    }
+  }
+  write_merged(m, j, s0);
+  write_merged(m + 1, j, s1);
+  write_merged(m + 2, j, s2);
+  write_merged(m + 3, j, s3);
+}
+
+@compute @workgroup_size(8, 8)
+fn project(@builtin(global_invocation_id) id: vec3u) {
+  let b = id.y * 4;
+  let j = id.x * 4;
+  if (b >= p.bases || j >= p.small) { return; }
+  let bases = four(b, p.bases);
+  let cols = four(j, p.small);
+  let used = vec4f(vec4u(j, j + 1, j + 2, j + 3) < vec4u(p.small)); // a repeated column must not be summed again
+  var dgamma_sums = array<vec4f, 4>();
+  for (var k = 0u; k < p.rank; k++) {
+    let c = k * p.bases + bases;
+    var g = array<vec4f, 4>();
+    for (var m = 0u; m < p.large; m++) {
+      let at = m * p.step_m + cols * p.step_j;
+      let grad = vec4f(dy[at.x], dy[at.y], dy[at.z], dy[at.w]);
+      let row = m * p.stride_b + c;
+      g[0] += basis_b[row.x] * grad;
+      g[1] += basis_b[row.y] * grad;
+      g[2] += basis_b[row.z] * grad;
+      g[3] += basis_b[row.w] * grad;
+    }
+    let a = a4(k, cols) * used;
+    for (var i = 0u; i < 4; i++) {
+      if (b + i >= p.bases) { break; }
+      dgamma_sums[i] += lambda[c[i]] * g[i] * a;
+      dlambda_parts[(id.x * p.rank + k) * p.bases + b + i] = p.gain * dot(g[i] * a, gamma4(b + i, cols));
+    }
+  }
+  for (var i = 0u; i < 4; i++) { write_dgamma(b + i, j, dgamma_sums[i]); }
+}
