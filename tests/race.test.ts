@@ -89,6 +89,7 @@ describe("evaluation", () => {
       measured.step(step);
       await measured.evaluate(step % 2);
       await measured.predict(image(step));
+      measured.snapshot();
       for await (const { delta } of measured.deltas(1)) expect(delta.every(Number.isFinite)).toBe(true);
     }
     for (const lane of [0, 1]) {

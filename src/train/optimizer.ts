@@ -70,10 +70,14 @@ export class Trainables {
       home.offset = trainable.offset;
       return;
     }
-    // One tensor is the gradient of two trainables: the second one gets a copy.
-    const copy = this.gradient(trainable);
+    // One tensor is the gradient of two trainables: the second one gets a copy, by way of the arena, because a dispatch may
+    // not read and write the same buffer.
     const n = numel(trainable.shape);
-    r.run({ shader: "elementwise", entry: "scale", buffers: { a: gradient, y: copy }, params: { n, factor: 1 }, groups: flatGroups(n) });
+    const way = r.out(trainable.shape);
+    const copy = (a: Tensor, y: Tensor) =>
+      r.run({ shader: "elementwise", entry: "scale", buffers: { a, y }, params: { n, factor: 1 }, groups: flatGroups(n) });
+    copy(gradient, way);
+    copy(way, this.gradient(trainable));
   }
 
   /** Records norm, history and update, after the backward pass. `rows` (batch, 2) holds loss and rightness per image. */

@@ -56,7 +56,7 @@ export class Race {
   /** One per lane, then the model before training where its head is frozen. */
   readonly #evaluations: readonly Prepared[];
   readonly #deltas: readonly (readonly Plan[])[];
-  readonly #copy: GPUBuffer;
+  readonly #copies: readonly GPUBuffer[];
   readonly #delta: GPUBuffer;
 
   private constructor(setup: RaceSetup, parts: Parts) {
@@ -68,7 +68,7 @@ export class Race {
     this.#arena = parts.arena;
     this.#trainBatch = parts.trainBatch;
     this.#testBatch = parts.testBatch;
-    this.#copy = parts.copy;
+    this.#copies = parts.copies;
     this.#delta = parts.delta;
     this.#steps = parts.plans.slice(0, parts.lanes.length);
     this.#evaluations = parts.evaluations.map((evaluation, i) => ({ ...evaluation, plan: parts.plans[parts.lanes.length + i] as Plan }));
@@ -100,13 +100,13 @@ export class Race {
     const before = head.kind === "text" ? [undefined] : [];
     const evaluations = [...lanes, ...before].map((lane) => recordEvaluation(input(testBatch), lane));
     const largest = Math.max(...sites.map((site) => 4 * site.in * site.out));
-    const copy = storage(gpu, Math.max(...lanes.map(({ trainables }) => trainables.weight.size)), "trainables, copied");
+    const copies = lanes.map(({ trainables }) => storage(gpu, trainables.weight.size, "trainables, copied"));
     const [zeros, delta] = [storage(gpu, largest, "zeros"), storage(gpu, largest, "ΔW")];
-    const deltas = lanes.flatMap((lane) => sites.map((site) => recordDelta(backbone, lane, site, copy, zeros, delta)));
+    const deltas = lanes.flatMap((lane, l) => sites.map((site) => recordDelta(backbone, lane, site, copies[l] as GPUBuffer, zeros, delta)));
     const arena = new Arena(gpu, kernels);
     const tapes = [...steps, ...evaluations.map(({ tape }) => tape), ...deltas];
     const plans = await arena.plan(tapes, (done, all) => onStatus("Compiling kernels", done / all));
-    return new Race(setup, { lanes, sites, arena, trainBatch, testBatch, evaluations, plans, copy, delta });
+    return new Race(setup, { lanes, sites, arena, trainBatch, testBatch, evaluations, plans, copies, delta });
   }
 
   get gpu(): Gpu {
@@ -193,13 +193,18 @@ export class Race {
     return { lanes: lanes.slice(0, this.lanes.length), ...(before && { before }) };
   }
 
-  /** ΔW of every adapted layer as it is now; training may go on meanwhile. */
+  /** Copies the trainables of all lanes, as they are after the steps queued so far; `deltas` is about this moment. */
+  snapshot(): void {
+    const encoder = this.gpu.device.createCommandEncoder();
+    this.lanes.forEach(({ trainables: { weight } }, l) => {
+      encoder.copyBufferToBuffer(weight, 0, this.#copies[l] as GPUBuffer, 0, weight.size);
+    });
+    this.gpu.device.queue.submit([encoder.finish()]);
+  }
+
+  /** ΔW of every adapted layer at the last snapshot; training may go on meanwhile. */
   async *deltas(lane: number): AsyncGenerator<{ readonly site: Site; readonly delta: Float32Array<ArrayBuffer> }> {
-    const { gpu } = this.#setup.backbone;
-    const { weight } = (this.lanes[lane] as Lane).trainables;
-    const encoder = gpu.device.createCommandEncoder();
-    encoder.copyBufferToBuffer(weight, 0, this.#copy, 0, weight.size);
-    gpu.device.queue.submit([encoder.finish()]);
+    const { gpu } = this;
     for (const [s, site] of this.sites.entries()) {
       this.#submit(this.#deltas[lane]?.[s] as Plan);
       yield { site, delta: new Float32Array(await readback(gpu, this.#delta, 0, 4 * site.in * site.out)) };
@@ -222,7 +227,7 @@ export class Race {
     this.#arena.destroy();
     this.#trainBatch.destroy();
     this.#testBatch.destroy();
-    this.#copy.destroy();
+    for (const copy of this.#copies) copy.destroy();
     this.#delta.destroy();
   }
 
@@ -262,7 +267,7 @@ interface Parts {
   readonly testBatch: Batch;
   readonly evaluations: readonly Evaluation[];
   readonly plans: readonly Plan[];
-  readonly copy: GPUBuffer;
+  readonly copies: readonly GPUBuffer[];
   readonly delta: GPUBuffer;
 }
 

@@ -59,6 +59,14 @@ const PUBLISH_MS = 200;
 /** Trains until the last step or until stopped. Figures that are not finite end the run with a "failed" event. */
 export async function* train(race: Race, config: RunConfig, controls: Controls, ranker: Ranker): AsyncGenerator<RunEvent> {
   const watch = new Stopwatch(race);
+  try {
+    yield* loop(race, config, controls, ranker, watch);
+  } finally {
+    watch.destroy();
+  }
+}
+
+async function* loop(race: Race, config: RunConfig, controls: Controls, ranker: Ranker, watch: Stopwatch): AsyncGenerator<RunEvent> {
   const every = Math.max(1, Math.round(config.steps / 10));
   const ranks = new Ranks(race, ranker);
   yield { type: "status", text: "Measuring the model before training" };
@@ -74,7 +82,11 @@ export async function* train(race: Race, config: RunConfig, controls: Controls, 
   while (step < config.steps && !controls.stopped) {
     if (controls.allowance === 0) {
       yield { type: "paused", step };
-      await controls.wait();
+      // A rank that becomes ready meanwhile is shown at once.
+      while (controls.allowance === 0 && !controls.stopped) {
+        await Promise.race([controls.wait(), ranks.settled]);
+        yield* ranks.ready();
+      }
       if (controls.stopped) break;
       if (controls.allowance === Number.POSITIVE_INFINITY) yield { type: "resumed", step };
       lastPublish = performance.now();
@@ -112,7 +124,15 @@ export async function* train(race: Race, config: RunConfig, controls: Controls, 
     }
     yield* ranks.ready();
   }
-  if (published < step) yield await figures(race, published + 1, step, watch, config.batch);
+  if (published < step) {
+    const event = await figures(race, published + 1, step, watch, config.batch);
+    yield event;
+    const failure = notFinite(event, race);
+    if (failure) {
+      yield failure;
+      return;
+    }
+  }
   if (lastEvaluated < step) yield await validation(race, step);
   yield { type: "status", text: "Measuring the rank of the updates" };
   yield* ranks.last(step);
@@ -201,6 +221,11 @@ class Ranks {
       });
   }
 
+  /** Resolves when the measurement under way is over; never when there is none. */
+  get settled(): Promise<void> {
+    return this.#busy ?? new Promise(() => undefined);
+  }
+
   *ready(): Generator<RunEvent> {
     if (this.#failure) throw this.#failure;
     yield* this.#done.splice(0);
@@ -215,6 +240,7 @@ class Ranks {
   }
 
   async #measure(step: number): Promise<void> {
+    this.#race.snapshot();
     for (const lane of this.#race.lanes.keys()) {
       const waiting: Promise<LayerRank>[] = [];
       for await (const { site, delta } of this.#race.deltas(lane)) {
