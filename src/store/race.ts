@@ -31,7 +31,11 @@ export function startRace(config: RunConfig, dataset: Dataset, paused: boolean):
   send({ type: "start", config, dataset, paused, models: new URL("models/", document.baseURI).href });
 }
 
-export const pauseRace = () => send({ type: "pause" });
+/** The steps that are already on the GPU come to their end first. */
+export function pauseRace(): void {
+  dispatch({ type: "status", text: "Pausing after the steps under way" });
+  send({ type: "pause" });
+}
 export const resumeRace = () => send({ type: "resume" });
 export const stepRace = () => send({ type: "step" });
 export const stopRace = () => send({ type: "stop" });

@@ -22,7 +22,7 @@ export function Notes({ spectra }: { readonly spectra: readonly Spectrum[] }) {
   );
   return (
     <g className="notes">
-      <text x={plot.x + plot.width} y={y(0.01) + 0.7 * rem} textAnchor="end" className="faint">
+      <text x={plot.x + plot.width} y={y(0.01) - 0.35 * rem} textAnchor="end" className="faint">
         1 % of the largest
       </text>
       {walled.map(({ label, name, color, wall, values }, index) => {

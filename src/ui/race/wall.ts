@@ -12,22 +12,34 @@ export interface Spectrum extends Look {
   readonly values: readonly number[];
   /** σ₁ */
   readonly largest: number;
-  /** How many are not zero. */
+  /** How many there are before the wall; all of them where there is none. */
   readonly wall: number;
   readonly effective: number;
   readonly stable: number;
   readonly above: number;
 }
 
+/**
+ * Where the singular values fall into the dust at once. A full spectrum fades, and its last one or two may be as small as
+ * dust: that is no wall.
+ */
+function wallOf(shares: readonly number[]): number {
+  const first = shares.findIndex((share) => share <= DUST);
+  const before = shares[first - 1] ?? 0;
+  const falls = first > 0 && first < 0.98 * shares.length && before > 30 * (shares[first] ?? 0);
+  return falls ? first : shares.length;
+}
+
 /** Undefined while the update is zero. */
 export function spectrumOf(layer: LayerRank): Omit<Spectrum, keyof Look> | undefined {
   const largest = layer.singularValues[0] ?? 0;
   if (!(largest > 0)) return undefined;
-  const values = Array.from(layer.singularValues, (value) => (value > DUST * largest ? value / largest : FLOOR));
+  const shares = Array.from(layer.singularValues, (value) => value / largest);
+  const wall = wallOf(shares);
   return {
-    values,
+    values: shares.map((share, i) => (i < wall ? Math.max(share, FLOOR) : FLOOR)),
     largest,
-    wall: values.filter((value) => value > FLOOR).length,
+    wall,
     effective: layer.effectiveRank,
     stable: layer.stableRank,
     above: layer.above1Percent,
