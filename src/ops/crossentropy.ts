@@ -1,5 +1,5 @@
 import type { Tensor } from "../tensor/tensor.ts";
-import { defineOp, flatGroups, type Recorder } from "./op.ts";
+import { defineOp, flatGroups, rowWidth } from "./op.ts";
 
 export interface CrossEntropy {
   /** ε of label smoothing: the target is (1 − ε) · onehot + ε / C, as in PyTorch. */
@@ -17,7 +17,7 @@ export const crossentropy = defineOp<"logits" | "labels" | "count", never, Cross
   forward(r, { logits, labels, count }, { smoothing }) {
     const [b, c] = logits.shape as [number, number];
     const params = { b, c, smoothing };
-    const overrides = { WG: width(r) };
+    const overrides = { WG: rowWidth(r) };
     const [y, rows, lse] = [r.out([1]), r.out([b, 2]), r.out([b])];
     r.run({
       shader: "crossentropy",
@@ -39,6 +39,3 @@ export const crossentropy = defineOp<"logits" | "labels" | "count", never, Cross
     return { logits: dlogits };
   },
 });
-
-/** Invocations that share a row. A CPU adapter runs a workgroup as one vector and pays for every barrier. */
-const width = (r: Recorder): number => (r.software ? 8 : 64);

@@ -1,5 +1,5 @@
 import type { Tensor } from "../tensor/tensor.ts";
-import { defineOp, flatGroups, type Recorder } from "./op.ts";
+import { defineOp, flatGroups, rowWidth } from "./op.ts";
 
 /** y (rows, D) = x / ‖x‖ over each row, without an epsilon, as CLIP's features; a row of zeros stays zero. Saves 1 / ‖x‖ (rows). */
 export const l2norm = defineOp<"x">({
@@ -13,7 +13,7 @@ export const l2norm = defineOp<"x">({
       buffers: { x, y, inverse },
       params: { rows, d },
       groups: flatGroups(rows, 1),
-      overrides: { WG: width(r) },
+      overrides: { WG: rowWidth(r) },
     });
     return { y, saved: { inverse } };
   },
@@ -22,10 +22,14 @@ export const l2norm = defineOp<"x">({
     const [rows, d] = x.shape as [number, number];
     const dx = r.out(x.shape);
     const buffers = { x, saved_inverse: saved.inverse as Tensor, dy, dx };
-    r.run({ shader: "l2norm", entry: "backward", buffers, params: { rows, d }, groups: flatGroups(rows, 1), overrides: { WG: width(r) } });
+    r.run({
+      shader: "l2norm",
+      entry: "backward",
+      buffers,
+      params: { rows, d },
+      groups: flatGroups(rows, 1),
+      overrides: { WG: rowWidth(r) },
+    });
     return { x: dx };
   },
 });
-
-/** Invocations that share a row. A CPU adapter runs a workgroup as one vector and pays for every barrier. */
-const width = (r: Recorder): number => (r.software ? 8 : 64);

@@ -1,5 +1,5 @@
 import { numel, type Tensor } from "../tensor/tensor.ts";
-import { defineOp, flatGroups, type Recorder } from "./op.ts";
+import { defineOp, flatGroups, type Recorder, rowWidth } from "./op.ts";
 
 /** Rows whose share of dgamma and dbeta one invocation sums: short enough to fill a GPU, long enough to leave few shares. */
 const BLOCK = 32;
@@ -23,7 +23,7 @@ export const layernorm = defineOp<"x" | "gamma" | "beta", never, { readonly eps:
       buffers: { x, gamma, beta, y, mean, rstd },
       params: { rows, d, block: 0, eps },
       groups: flatGroups(rows, 1),
-      overrides: { WG: width(r) },
+      overrides: { WG: rowWidth(r) },
     });
     return { y, saved: { mean, rstd } };
   },
@@ -39,7 +39,7 @@ export const layernorm = defineOp<"x" | "gamma" | "beta", never, { readonly eps:
         buffers: { x, gamma, ...statistics, dy, prior: prior.x ?? dy, dx: grads.x },
         params: { rows, d, block: 0, eps },
         groups: flatGroups(rows, 1),
-        overrides: { WG: width(r), ADD: Number(prior.x !== undefined) },
+        overrides: { WG: rowWidth(r), ADD: Number(prior.x !== undefined) },
       });
     }
     if (need.gamma || need.beta) {
@@ -60,9 +60,6 @@ export const layernorm = defineOp<"x" | "gamma" | "beta", never, { readonly eps:
   },
 });
 
-/** Invocations that share a row. A CPU adapter runs a workgroup as one vector and pays for every barrier. */
-const width = (r: Recorder): number => (r.software ? 8 : 64);
-
 /** (n), the sum over the rows of x (rows, n). */
 function sumRows(r: Recorder, x: Tensor): Tensor {
   const [rows, n] = x.shape as [number, number];
@@ -73,7 +70,7 @@ function sumRows(r: Recorder, x: Tensor): Tensor {
     buffers: { x, y },
     params: { n, rows, alpha: 1 },
     groups: flatGroups(n, 1),
-    overrides: { WG: width(r) },
+    overrides: { WG: rowWidth(r) },
   });
   return y;
 }

@@ -1,8 +1,11 @@
 /** The contract of an op: a forward and a backward over named tensors. It knows nothing of models, adapters or tests. */
-import type { OpDef } from "../tensor/op.ts";
+import type { OpDef, Recorder } from "../tensor/op.ts";
 
 export type { Grads, Launch, Named, OpDef, Recorder } from "../tensor/op.ts";
 export { flatGroups } from "../tensor/op.ts";
+
+/** Invocations that share a row. A CPU adapter runs a workgroup as one vector and pays for every barrier. */
+export const rowWidth = ({ software }: Recorder): number => (software ? 8 : 64);
 
 export const defineOp = <I extends string, O extends string = never, C = Record<never, never>>(def: OpDef<I, O, C>): OpDef<I, O, C> => def;
 
