@@ -31,7 +31,7 @@ test.each([
   const [a, b, bias, add] = [noise(m * k, 1), noise(k * n, 2), noise(n, 3), noise(m * n, 4)];
   const r = new Changed((launch) => {
     if (launch.shader !== "matmul") return launch;
-    return { ...launch, groups: [2, 2, 1], knobs: { TILE_M: 128, TILE_N: 128, TILE_K: 16, ROWS: 8, COLS: 8 } };
+    return { ...launch, groups: [2, 2, 1], knobs: { TILE_M: 128, TILE_N: 128, TILE_K: 8, ROWS: 8, COLS: 8 } };
   });
   const inputs = {
     a: given(transA ? [k, m] : [m, k], a),

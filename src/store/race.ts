@@ -23,7 +23,7 @@ let lastPrediction = 0;
 const predictions = new Map<number, (prediction: Prediction | undefined) => void>();
 
 export function startRace(config: RunConfig, dataset: Dataset, paused: boolean): void {
-  // A worker that failed may hold a lost device; a healthy one keeps its compiled kernels.
+  // A worker that failed may hold a lost device; a healthy one is kept.
   if (state.phase === "failed") dismissWorker();
   forgetPredictions();
   series = new Series(config.lanes.length);
