@@ -16,7 +16,7 @@ export const engine = [
     formulas,
   ],
   ["randlora: dλ with twice its gain", "shaders/randlora.wgsl", "= p.gain * sum[i]", "= 2 * p.gain * sum[i]", formulas],
-  ["randlora on CPUs: dλ without its gain", "shaders/randlora.wgsl", "= p.gain * dot(", "= dot(", formulas],
+  ["randlora on CPUs: dλ without its gain", "shaders/randlora_direct.wgsl", "= p.gain * dot(", "= dot(", formulas],
   [
     "randlora's op: dλ and dγ are swapped",
     "src/ops/randlora.ts",
@@ -40,7 +40,7 @@ export const engine = [
   ],
   [
     "randlora on CPUs: columns are paired by the rank",
-    "shaders/randlora.wgsl",
+    "shaders/randlora_direct.wgsl",
     "let c = k * p.bases + b;\n      let scaled",
     "let c = b * p.rank + k;\n      let scaled",
     formulas,
