@@ -74,6 +74,7 @@ export async function* runSession(gpu: Gpu, session: Session, controls: Controls
 function check(config: RunConfig, dataset: Dataset): void {
   if (dataset.classes.length < 2)
     throw new InputError("There is only one class.", "Add a second folder of images: training needs something to tell apart.");
+  if (config.targets.length === 0) throw new InputError("No layer is to be adapted.", "Choose at least one kind of layer under More.");
   if (config.lanes.length === 0) throw new InputError("There is no method in the race.", "Add one below the charts.");
 }
 
