@@ -45,11 +45,6 @@ export function shader(name: string): Shader {
 }
 const parsed = new Map<string, Shader>();
 
-/** Names of all shader files, without those in `lib/`. */
-export const shaderNames: readonly string[] = Object.keys(files)
-  .filter((path) => !path.startsWith("/shaders/lib/"))
-  .map((path) => path.slice("/shaders/".length, -".wgsl".length));
-
 export function parseShader(name: string, source: string, library: (name: string) => string): Shader {
   const parts = [...source.matchAll(USE)].map(([, used]) => library(used as string));
   const code = [source, ...parts].join("\n");

@@ -237,17 +237,15 @@ export class Race {
     return found;
   }
 
-  #load({ pixels, labels, size }: Batch, images: Uint32Array): void {
+  #load({ pixels, labels, staging }: Batch, images: Uint32Array): void {
     const { dataset, backbone } = this.#setup;
     const bytes = 3 * dataset.size ** 2;
-    const all = new Uint8Array(size * bytes);
-    const classes = new Uint32Array(size);
     images.forEach((image, i) => {
-      all.set(dataset.pixels.subarray(image * bytes, (image + 1) * bytes), i * bytes);
-      classes[i] = dataset.labels[image] as number;
+      staging.pixels.set(dataset.pixels.subarray(image * bytes, (image + 1) * bytes), i * bytes);
+      staging.labels[i] = dataset.labels[image] as number;
     });
-    write(backbone.gpu, pixels.buffer as GPUBuffer, 0, all);
-    write(backbone.gpu, labels.buffer as GPUBuffer, 0, classes);
+    write(backbone.gpu, pixels.buffer as GPUBuffer, 0, staging.pixels);
+    write(backbone.gpu, labels.buffer as GPUBuffer, 0, staging.labels);
   }
 
   #submit(plan: Plan, after: (encoder: GPUCommandEncoder) => void = () => undefined): void {

@@ -21,6 +21,8 @@ export class Batch {
   readonly labels: Tensor;
   /** (1) The rows after these are padding. */
   readonly count: Tensor;
+  /** Where the next batch is put together on the CPU; a step allocates nothing. Rows of padding keep what they held. */
+  readonly staging: { readonly pixels: Uint8Array; readonly labels: Uint32Array };
 
   constructor({ gpu, model }: Backbone, size: number) {
     const bytes = size * 3 * model.image.size ** 2;
@@ -29,6 +31,7 @@ export class Batch {
     this.pixels = integers(Math.ceil(bytes / 4), "pixels");
     this.labels = integers(size, "labels");
     this.count = integers(1, "count");
+    this.staging = { pixels: new Uint8Array(bytes), labels: new Uint32Array(size) };
   }
 
   destroy(): void {
