@@ -6,6 +6,8 @@ export default defineConfig({
   plugins: [react()],
   worker: { format: "es" },
   build: { target: "es2023" },
+  // What only a worker imports would be found when it is first asked for, and the development server would reload the page.
+  optimizeDeps: { entries: ["index.html", "src/*/worker.ts"] },
   test: {
     include: ["tests/*.test.ts"],
     environment: "node",

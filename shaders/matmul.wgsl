@@ -3,22 +3,25 @@
 //   tiled   one workgroup per TILE_M x TILE_N tile of y and per slice of k
 //
 // op(a) is (m, k): a itself, or its transpose with TRANS_A; op(b) is (k, n) likewise. All rows are read four numbers at a time,
-// so the inner sizes of a, b and y must be multiples of 4 (matmul_direct.wgsl takes any size).
-// With p.slices > 1 every slice of k writes its own y (slices, m, n), with neither alpha, bias nor add: reduce.wgsl sums them.
+// so the inner sizes of a, b and y must be multiples of 4 (matmul_any.wgsl takes any size).
+// With p.slices > 1 every slice of k writes its own y (slices, m, n), with neither alpha, bias nor add: matmul_sum.wgsl sums them.
 
 struct Params { m: u32, n: u32, k: u32, slices: u32, alpha: f32 }
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> a: array<vec4f>;         // (m, k), TRANS_A: (k, m)
-@group(0) @binding(2) var<storage, read> b: array<vec4f>;         // (k, n), TRANS_B: (n, k)
+@group(0) @binding(2) var<storage, read> b: array<vec4f>;         // (k, n), TRANS_B: (n, k); read unless PACKED
 @group(0) @binding(3) var<storage, read> bias: array<vec4f>;      // (n), read if HAS_BIAS
 @group(0) @binding(4) var<storage, read> add: array<vec4f>;       // (m, n), read if HAS_ADD
 @group(0) @binding(5) var<storage, read_write> y: array<vec4f>;   // (slices, m, n)
+@group(0) @binding(6) var<storage, read> half_b: array<vec2u>;    // (k, n), TRANS_B: (n, k); two numbers a word, read if PACKED
 
 override TRANS_A: bool = false;
 override TRANS_B: bool = false;
 override HAS_BIAS: bool = false;
 override HAS_ADD: bool = false;
+
+//! use half
 
 const TILE_M = 64u; // knob
 const TILE_N = 64u; // knob
@@ -51,15 +54,22 @@ fn load_a(i: u32, row: u32, depth: u32, end: u32) -> vec4f {
   return vec4f();
 }
 
+// Vec4 `i` of b. A packed one is read from its own view: both kinds in one would make loads of f32 narrower or those of halves wider.
+fn b_at(i: u32) -> vec4f {
+  if (PACKED == 0) { return b[i]; }
+  let words = half_b[i];
+  return vec4f(both_of(words.x), both_of(words.y));
+}
+
 fn load_b(i: u32, col: u32, depth: u32, end: u32) -> vec4f {
   if (TRANS_B) {
     let n = col + i / (TILE_K / 4);
     let k = depth + (i % (TILE_K / 4)) * 4;
-    if (k < end && n < p.n) { return b[(n * p.k + k) / 4]; }
+    if (k < end && n < p.n) { return b_at((n * p.k + k) / 4); }
   } else {
     let k = depth + i / (TILE_N / 4);
     let n = col + (i % (TILE_N / 4)) * 4;
-    if (k < end && n < p.n) { return b[(k * p.n + n) / 4]; }
+    if (k < end && n < p.n) { return b_at((k * p.n + n) / 4); }
   }
   return vec4f();
 }

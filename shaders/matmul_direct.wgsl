@@ -2,21 +2,29 @@
 //
 //   direct   one invocation per 4 x 4 block of y
 //
-// No barriers and no shared memory: what a CPU adapter runs fastest, and what odd sizes run on everywhere.
+// No barriers and no shared memory: what a CPU adapter runs fastest.
 
 struct Params { m: u32, n: u32, k: u32, alpha: f32 }
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> a: array<f32>;         // (m, k), TRANS_A: (k, m)
-@group(0) @binding(2) var<storage, read> b: array<f32>;         // (k, n), TRANS_B: (n, k)
+@group(0) @binding(2) var<storage, read> b: array<f32>;         // (k, n), TRANS_B: (n, k); read unless PACKED
 @group(0) @binding(3) var<storage, read> bias: array<f32>;      // (n), read if HAS_BIAS
 @group(0) @binding(4) var<storage, read> add: array<f32>;       // (m, n), read if HAS_ADD
 @group(0) @binding(5) var<storage, read_write> y: array<f32>;   // (m, n)
+@group(0) @binding(6) var<storage, read> half_b: array<u32>;    // (k, n), TRANS_B: (n, k); two numbers a word, read if PACKED
 
 override TRANS_A: bool = false;
 override TRANS_B: bool = false;
 override HAS_BIAS: bool = false;
 override HAS_ADD: bool = false;
+
+//! use half
+
+fn b_at(i: u32) -> f32 {
+  if (PACKED == 0) { return b[i]; }
+  return number_of(half_b[i / 2], i);
+}
 
 fn write_row(m: u32, n: u32, v: vec4f) {
   for (var c = 0u; c < 4; c++) {
@@ -45,7 +53,7 @@ fn direct(@builtin(global_invocation_id) id: vec3u) {
   var s2 = vec4f();
   var s3 = vec4f();
   for (var k = 0u; k < p.k; k++) {
-    let right = vec4f(b[at_b.x], b[at_b.y], b[at_b.z], b[at_b.w]);
+    let right = vec4f(b_at(at_b.x), b_at(at_b.y), b_at(at_b.z), b_at(at_b.w));
     s0 += a[at_a.x] * right;
     s1 += a[at_a.y] * right;
     s2 += a[at_a.z] * right;

@@ -7,7 +7,7 @@ struct Params { large: u32, small: u32, rank: u32, bases: u32, stride_a: u32, st
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> w: array<f32>;                    // (out, in)
-@group(0) @binding(2) var<storage, read> basis_b: array<f32>;              // (large, stride_b), the first rank * bases columns
+@group(0) @binding(2) var<storage, read> basis_b: array<u32>;              // (large, stride_b), the first rank * bases columns: bits of f32, or LEVELS
 @group(0) @binding(3) var<storage, read> basis_a: array<f32>;              // (rank, stride_a), the first `small` columns
 @group(0) @binding(4) var<storage, read> lambda: array<f32>;               // (rank, bases)
 @group(0) @binding(5) var<storage, read> gamma: array<f32>;                // (bases, small)
@@ -15,6 +15,9 @@ struct Params { large: u32, small: u32, rank: u32, bases: u32, stride_a: u32, st
 @group(0) @binding(7) var<storage, read> dy: array<f32>;                   // (out, in)
 @group(0) @binding(8) var<storage, read_write> dlambda_parts: array<f32>;  // (parts, rank, bases)
 @group(0) @binding(9) var<storage, read_write> dgamma: array<f32>;         // (bases, small)
+@group(0) @binding(10) var<storage, read> levels: array<f32>;              // (256), read if LEVELS
+
+override LEVELS: bool = false;
 
 fn write_merged(m: u32, j: u32, v: vec4f) {
   for (var i = 0u; i < 4; i++) {
@@ -42,6 +45,21 @@ fn gamma4(b: u32, j: vec4u) -> vec4f {
   return vec4f(gamma[at.x], gamma[at.y], gamma[at.z], gamma[at.w]);
 }
 
+fn words4(at: vec4u) -> vec4u {
+  return vec4u(basis_b[at.x], basis_b[at.y], basis_b[at.z], basis_b[at.w]);
+}
+// The numbers of columns c, by the words that hold their codes.
+fn levels4(words: vec4u, c: vec4u) -> vec4f {
+  let codes = (words >> (c % 4 * 8)) & vec4u(255);
+  return vec4f(levels[codes.x], levels[codes.y], levels[codes.z], levels[codes.w]);
+}
+// Columns c, at most four in a line, of the row of B that begins at `row`.
+fn b4(row: u32, c: vec4u) -> vec4f {
+  if (!LEVELS) { return bitcast<vec4f>(words4(row + c)); }
+  let words = vec2u(basis_b[row + c.x / 4], basis_b[row + c.w / 4]);
+  return levels4(select(vec4u(words.x), vec4u(words.y), c / 4 > vec4u(c.x / 4)), c);
+}
+
 @compute @workgroup_size(8, 8)
 fn merge(@builtin(global_invocation_id) id: vec3u) {
   let m = id.y * 4;
@@ -53,15 +71,23 @@ fn merge(@builtin(global_invocation_id) id: vec3u) {
   var s1 = vec4f();
   var s2 = vec4f();
   var s3 = vec4f();
+  var words: vec4u; // LEVELS: codes of four columns, of each row
   for (var k = 0u; k < p.rank; k++) {
     let a = a4(k, cols);
     for (var b = 0u; b < p.bases; b++) {
       let c = k * p.bases + b;
       let scaled = lambda[c] * a * gamma4(b, cols);
-      s0 += basis_b[rows.x + c] * scaled;
-      s1 += basis_b[rows.y + c] * scaled;
-      s2 += basis_b[rows.z + c] * scaled;
-      s3 += basis_b[rows.w + c] * scaled;
+      var column: vec4f;
+      if (LEVELS) {
+        if (b == 0 || c % 4 == 0) { words = words4(rows + c / 4); }
+        column = levels4(words, vec4u(c));
+      } else {
+        column = bitcast<vec4f>(words4(rows + c));
+      }
+      s0 += column.x * scaled;
+      s1 += column.y * scaled;
+      s2 += column.z * scaled;
+      s3 += column.w * scaled;
     }
   }
   write_merged(m, j, s0);
@@ -85,11 +111,8 @@ fn project(@builtin(global_invocation_id) id: vec3u) {
     for (var m = 0u; m < p.large; m++) {
       let at = m * p.step_m + cols * p.step_j;
       let grad = vec4f(dy[at.x], dy[at.y], dy[at.z], dy[at.w]);
-      let row = m * p.stride_b + c;
-      g[0] += basis_b[row.x] * grad;
-      g[1] += basis_b[row.y] * grad;
-      g[2] += basis_b[row.z] * grad;
-      g[3] += basis_b[row.w] * grad;
+      let row = b4(m * p.stride_b, c);
+      for (var i = 0u; i < 4; i++) { g[i] += row[i] * grad; }
     }
     let a = a4(k, cols) * used;
     for (var i = 0u; i < 4; i++) {

@@ -1,17 +1,15 @@
 // reduce: sums in a fixed order.
 //
-//   slices   one invocation per element:  y = alpha * sum over slices of x (slices, n) + add
+//   slices   one invocation per element:  y = sum over slices of x (slices, n)
 //   columns  one workgroup per column:    y = sum over rows of x (rows, n)
 
-struct Params { n: u32, rows: u32, alpha: f32 }
+struct Params { n: u32, rows: u32 }
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;          // (rows, n)
-@group(0) @binding(2) var<storage, read> add: array<f32>;        // (n), read if HAS_ADD
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;    // (n)
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;    // (n)
 
 override WG: u32 = 256;
-override HAS_ADD: bool = false;
 
 //! use flat
 //! use group_sum
@@ -22,8 +20,6 @@ fn slices(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gro
   if (i >= p.n) { return; }
   var sum = 0.0;
   for (var row = 0u; row < p.rows; row++) { sum += x[row * p.n + i]; }
-  sum *= p.alpha;
-  if (HAS_ADD) { sum += add[i]; }
   y[i] = sum;
 }
 

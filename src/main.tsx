@@ -1,7 +1,7 @@
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
+import { followModel } from "./store/choice.ts";
 import { loadSample } from "./store/images.ts";
-import { loadModelConfig } from "./store/methods.ts";
 import { followRace } from "./store/predictions.ts";
 import { mirrorAddress, useSetup } from "./store/setup.ts";
 import { checkSupport } from "./store/support.ts";
@@ -11,6 +11,7 @@ import "./ui/page.css";
 import "./ui/parts.css";
 import "./ui/panels.css";
 import "./ui/charts.css";
+import "./ui/dialogs.css";
 
 applyTheme();
 // A file dropped beside its target would otherwise replace the page.
@@ -22,8 +23,7 @@ if (!root) throw new Error("index.html has no #root.");
 mirrorAddress(window);
 followRace();
 void checkSupport();
-// Parameter counts follow from the model's layers; without them the page works, only uncounted.
-await loadModelConfig(useSetup.getState().config.model).catch(() => undefined);
+followModel();
 createRoot(root).render(
   <StrictMode>
     <App />

@@ -43,6 +43,8 @@ describe("resize", () => {
     const rows = Array.from({ length: crop }, (_, y) => expected.subarray(((top + y) * to[0] + left) * 3).subarray(0, crop * 3));
     const preprocess = { resize: shortest, resample, crop, mean: [0, 0, 0], std: [1, 1, 1] } as const;
     const cropped = fitPicture(picture(width, height, bytesOf(input)), preprocess);
+    const whole = fitPicture(picture(width, height, bytesOf(input)), { ...preprocess, resize: crop, stretch: true });
+    expect(whole).toEqual(resize(picture(width, height, bytesOf(input)), crop, crop, resample));
     expect(cropped).toEqual(Uint8Array.from(rows.flatMap((row) => [...row])));
   });
 });
@@ -101,11 +103,21 @@ describe("preprocessor_config.json", () => {
 
   test("the bundled model's", () => {
     expect(parsePreprocess(json)).toMatchObject({ resize: 64, crop: 64, resample: "bicubic", mean: [0.48145466, 0.4578275, 0.40821073] });
+    const vit = { image_mean: [0.5, 0.5, 0.5], image_std: [0.5, 0.5, 0.5], resample: 2, image_processor_type: "ViTImageProcessor" };
+    const whole = { resize: 24, stretch: true, crop: 24, resample: "bilinear" };
+    expect(parsePreprocess({ ...vit, size: { height: 24, width: 24 } })).toMatchObject(whole);
+    expect(parsePreprocess({ ...vit, size: 24 })).toMatchObject(whole);
+    expect(parsePreprocess({ ...vit, size: 32, do_center_crop: true, crop_size: 24 })).toMatchObject({
+      resize: 32,
+      stretch: true,
+      crop: 24,
+    });
+    expect(() => parsePreprocess({ ...vit, size: { shortest_edge: 24 } })).toThrow("do_center_crop");
     expect(parsePreprocess({ ...json, size: 80, crop_size: 64, resample: 2 })).toMatchObject({ resize: 80, resample: "bilinear" });
   });
 
   test.each([
-    ["size", { height: 64, width: 64 }],
+    ["size", { height: 64, width: 32 }],
     ["resample", 0],
     ["crop_size", { height: 64, width: 32 }],
     ["crop_size", 65],

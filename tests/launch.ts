@@ -1,22 +1,28 @@
 /** Runs an op's launches at once on a real device, with every buffer under suspicion. */
+import { toFloat32 } from "../src/formats/safetensors.ts";
 import { Kernels, packAll, type Slice } from "../src/gpu/kernel.ts";
 import { readback, upload } from "../src/gpu/memory.ts";
 import { shader } from "../src/gpu/shader.ts";
 import type { Launch, Recorder } from "../src/ops/op.ts";
-import { type ElementType, numel, owner, type Tensor, tensor } from "../src/tensor/tensor.ts";
+import { type ElementType, isPacked, numel, owner, type PackedType, type Tensor, tensor } from "../src/tensor/tensor.ts";
 import { gpu } from "./gpu.ts";
 
 const GUARD = 64; // numbers past the end of every buffer that nothing may touch
 const CANARY = 12345.5;
 const kernels = new Kernels(gpu);
 
-/** A tensor with data and a guarded end. */
+/** A tensor with data and a guarded end; of packed ones the data are the words. */
 export function given(shape: readonly number[], data: ArrayLike<number>, type: ElementType = "f32"): Tensor {
-  const padded = new Float32Array(numel(shape) + GUARD).fill(CANARY);
+  const words = isPacked({ type }) ? Math.ceil(numel(shape) / 2) : numel(shape);
+  const padded = new Float32Array(words + GUARD).fill(CANARY);
   if (type === "f32") padded.set(data);
   else new Uint32Array(padded.buffer).set(data);
   return tensor(shape, { type, buffer: upload(gpu, padded, "given") });
 }
+
+/** The `n` numbers in packed words, by the reader of files: what `pack` wrote is read by another hand. */
+export const unpacked = (words: Uint32Array, type: PackedType, n: number): Float32Array =>
+  toFloat32({ dtype: type === "f16" ? "F16" : "BF16", shape: [n], data: new Uint8Array(words.buffer, words.byteOffset, 2 * n) });
 
 /** Outputs start as NaN, so that an element left unwritten is seen. */
 export class Immediate implements Recorder {

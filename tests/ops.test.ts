@@ -1,26 +1,35 @@
 /** One suite for every op: drop a `.wgsl`, a `.ts` and a `.ref.ts` in, and it is tested. */
 import { describe, expect, test } from "vitest";
 import type { Case, Grads, Named, Oracle } from "../src/ops/op.ts";
+import { pack } from "../src/tensor/half.ts";
 import type { AnyOp } from "../src/tensor/op.ts";
+import { hash } from "../src/tensor/random.ts";
 import { numel, owner, reshape, type Tensor } from "../src/tensor/tensor.ts";
-import { close, given, Immediate, noise, read } from "./launch.ts";
+import { close, given, Immediate, noise, read, unpacked } from "./launch.ts";
 
 type AnyOracle = Oracle<string, string, unknown>;
 const oracles = import.meta.glob<{ default: AnyOracle }>("/src/ops/*.ref.ts", { eager: true });
 const PRIOR = 0.5; // gradients that an op absorbs start at this, so that `=` in place of `+=` is seen
 
-function inputs(oracle: AnyOracle, { shapes, integers = {}, offset = {} }: Case<string, unknown>) {
+function inputs(oracle: AnyOracle, { shapes, integers = {}, packed = {}, offset = {} }: Case<string, unknown>) {
   const host: Record<string, Float64Array> = {};
   const x: Record<string, Tensor> = {};
   Object.entries(shapes).forEach(([name, shape], seed) => {
     if (!shape) return;
     const max = integers[name];
+    if (max) {
+      const words = Uint32Array.from({ length: numel(shape) }, (_, i) => hash(seed, 0, i)[0] % max);
+      host[name] = Float64Array.from(words);
+      x[name] = given(shape, words, "u32");
+      return;
+    }
     const data = noise(numel(shape), seed, offset[name]);
-    if (max) for (const [i, v] of data.entries()) data[i] = Math.floor(Math.abs(v * 7919)) % max;
-    host[name] = Float64Array.from(data);
-    x[name] = given(shape, data, max ? "u32" : "f32");
+    const half = packed[name];
+    const words = half && pack(data, half);
+    host[name] = Float64Array.from(words ? unpacked(words, half, data.length) : data);
+    x[name] = words ? given(shape, words, half) : given(shape, data);
   });
-  const need = Object.fromEntries(Object.keys(x).map((name) => [name, oracle.differentiable.includes(name)]));
+  const need = Object.fromEntries(Object.keys(x).map((name) => [name, oracle.differentiable.includes(name) && !packed[name]]));
   return { host, x, need };
 }
 
@@ -50,7 +59,7 @@ describe.each(Object.entries(oracles))("%s", (_file, { default: oracle }) => {
       for (const prior of Object.keys(absorbed).length ? [{}, absorbed] : [{}]) {
         const grads: Grads<string> = op.backward(r, x as Named<string>, saved, dy, need, c.cfg, prior);
         await r.flush();
-        await checkGradients(oracle, c, host, dyHost, grads, prior, tolerance);
+        await checkGradients(oracle, c, host, need, dyHost, grads, prior, tolerance);
       }
       for (const out of r.outputs) if (out.type === "f32") await read(out); // guards of everything the op ever wrote
     });
@@ -61,6 +70,7 @@ async function checkGradients(
   oracle: AnyOracle,
   { shapes, cfg }: Case<string, unknown>,
   host: Record<string, Float64Array>,
+  need: Readonly<Record<string, boolean>>,
   dy: Float32Array,
   grads: Grads<string>,
   prior: Grads<string>,
@@ -69,7 +79,7 @@ async function checkGradients(
   const loss = () => oracle.reference(host, shapes as Record<string, readonly number[]>, cfg).reduce((sum, v, i) => sum + v * dy[i]!, 0);
   for (const name of oracle.differentiable) {
     const values = host[name];
-    if (!values) continue;
+    if (!values || !need[name]) continue;
     const grad = grads[name];
     if (!grad) throw new Error(`no gradient of "${name}"`);
     expect(numel(owner(grad).shape)).toBe(values.length);

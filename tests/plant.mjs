@@ -8,7 +8,9 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { engine } from "./bugs/engine.mjs";
+import { files } from "./bugs/files.mjs";
 import { kernels } from "./bugs/kernels.mjs";
+import { methods } from "./bugs/methods.mjs";
 import { install } from "./setup/install.mjs";
 import { root } from "./setup/tools.mjs";
 import { vulkan } from "./setup/vulkan.mjs";
@@ -51,7 +53,9 @@ function run({ file, name }) {
 }
 
 const words = process.argv.slice(2);
-const chosen = [...kernels, ...engine].filter(([what, file]) => !words.length || words.some((word) => `${what} ${file}`.includes(word)));
+const chosen = [...kernels, ...engine, ...methods, ...files].filter(
+  ([what, file]) => !words.length || words.some((word) => `${what} ${file}`.includes(word)),
+);
 const healthy = new Map();
 const count = { caught: 0, missed: 0, invalid: 0 };
 const tell = (outcome, what, why) => {

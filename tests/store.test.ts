@@ -2,22 +2,30 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
+import type { Dataset, Preprocess } from "../src/data/dataset.ts";
 import { readAddress, writeAddress } from "../src/store/address.ts";
-import { DEFAULTS, laneParameters, MAX_LANES, matchLanes, NUMBERS } from "../src/store/config.ts";
-import { setModelConfig } from "../src/store/methods.ts";
-import { IDLE, meanRank, type RunAction, reduce, secondsLeft, zeroShot } from "../src/store/run.ts";
+import { adapterFiles, placeAdapter, useAdopted } from "../src/store/adopted.ts";
+import { clampLane, DEFAULTS, laneParameters, MAX_LANES, matchLanes, NUMBERS, nearness } from "../src/store/config.ts";
+import { kindOf } from "../src/store/dropped.ts";
+import { exportName } from "../src/store/exporting.ts";
+import { completeSettings, groupMethods, listMethods, setModelConfig } from "../src/store/methods.ts";
+import { isAdapterName, isModelName } from "../src/store/names.ts";
+import { type Ready, whyNot } from "../src/store/ready.ts";
+import { changesNoMatrix, IDLE, isZeroShot, meanRank, type RunAction, reduce, secondsLeft, zeroShot } from "../src/store/run.ts";
 import { decimate, Series } from "../src/store/series.ts";
 import { useSetup } from "../src/store/setup.ts";
+import { countTower, fromAddress, parseTargets, problemOf, toAddress } from "../src/store/targets.ts";
 import { judge, latestScores } from "../src/store/verdict.ts";
+import type { AdapterFacts, ModelFacts } from "../src/train/protocol.ts";
 import type { RunConfig, RunEvent } from "../src/train/run.ts";
 
 beforeAll(() => {
   const file = join(import.meta.dirname, "../public/models/clip-tiny/config.json");
-  setModelConfig("clip-tiny", JSON.parse(readFileSync(file, "utf8")));
+  setModelConfig("clip-tiny", JSON.parse(readFileSync(file, "utf8")), true);
 });
 
 const config: RunConfig = { ...DEFAULTS, steps: 10 };
-const start: RunAction = { type: "start", config, classes: ["a", "b"] };
+const start: RunAction = { type: "start", config, classes: ["a", "b"], images: "two", size: 64 };
 const ready: RunEvent = {
   type: "ready",
   gpu: "GPU",
@@ -54,9 +62,9 @@ const validation = (step: number, ...hits: number[][]): RunEvent => ({
     return { loss: 1, accuracy: correct / lane.length, correct };
   }),
 });
-const rank = (lane: number, effectiveRank: number): RunEvent => ({
+const rank = (lane: number, effectiveRank: number, step = 4): RunEvent => ({
   type: "rank",
-  step: 4,
+  step,
   lane,
   layers: [
     { path: "p", block: 0, target: "q", singularValues: Float32Array.of(1, 0.5), effectiveRank, stableRank: 1.25, above1Percent: 2 },
@@ -182,12 +190,14 @@ describe("the address", () => {
       seed: 4_294_967_295,
       warmup: 0,
       clip: 1.5,
-      targets: ["q", "v"],
+      precision: "half",
+      model: "owner/name.x@0123456789012345678901234567890123456789",
+      targets: { image: ["q", "v"], text: ["self_attn.q_proj", "fc2"] },
       head: { kind: "text", template: "ein Foto von {class} & mehr, 100 % 🙂" },
       lanes: [
         { method: "randlora", settings: { rank: 4, alpha: 40 }, lr: 2e-5 },
-        { method: "lora", settings: { rank: 8, alpha: 16 }, lr: 3e-3 },
-      ],
+        { method: "lora", settings: { rank: 8, alpha: 16 }, lr: 3e-3, adapter: "fullrank-lora-two" },
+      ].map(clampLane),
     };
     const hash = writeAddress({ config: changed, match: false, sample: "eurosat-mini" });
     expect(read(`#${hash}`)).toEqual({ config: changed, match: false, sample: "eurosat-mini", notices: [] });
@@ -203,8 +213,16 @@ describe("the address", () => {
     ["batch=", { batch: DEFAULTS.batch }],
     ["validation=Infinity", { validation: DEFAULTS.validation }],
     ["model=../../etc", { model: DEFAULTS.model }],
-    ["targets=q.__proto__", { targets: ["q"] }],
+    ["model=owner/..", { model: DEFAULTS.model }],
+    ["precision=double", { precision: "checkpoint" }],
+    ["targets=q.__proto__", { targets: { image: ["q"], text: [] } }],
     ["targets=", { targets: DEFAULTS.targets }],
+    ["targets=~(a", { targets: DEFAULTS.targets }],
+    ["targets=~(a)%5C1", { targets: DEFAULTS.targets }],
+    [`targets=~${"a".repeat(1000)}`, { targets: DEFAULTS.targets }],
+    ["targets=,%3Cimg%3E", { targets: DEFAULTS.targets }],
+    ["text=nothing", { targets: DEFAULTS.targets }],
+    ["lanes=lora_from-../..", { lanes: [{ method: "lora" }] }],
     ["prompt=no+class", { head: DEFAULTS.head }],
     ["lanes=evil", { lanes: DEFAULTS.lanes }],
     ["lanes=__proto___rank-1", { lanes: DEFAULTS.lanes }],
@@ -249,5 +267,237 @@ describe("setting up", () => {
   test("starts with the counts matched already", () => {
     expect(matchLanes(DEFAULTS).lanes.map(({ settings }) => settings.rank)).toEqual([32, 2]);
     expect(DEFAULTS.lanes.map((lane) => laneParameters(DEFAULTS, lane))).toEqual([884_736, 893_952]);
+  });
+
+  test("matches every method that has a size to choose, says how near, and leaves the others as they are", () => {
+    const fixed = listMethods().filter(({ sized }) => !sized);
+    expect(fixed.map(({ id }) => id).sort()).toEqual(["bitfit", "full", "probe"]);
+    for (const { id, sized, defaultLr: lr } of listMethods()) {
+      const before = [{ method: id, settings: completeSettings(id, {}), lr }, DEFAULTS.lanes[0]!];
+      const matched = matchLanes({ ...DEFAULTS, lanes: sized ? before.reverse() : before });
+      const lane = matched.lanes.findIndex(({ method }) => method === id);
+      const near = nearness(matched)[lane];
+      if (id === "lora") expect(nearness(matched)).toMatchObject([{ kind: "first" }, { kind: "near", ratio: 1 }]);
+      // VeRA and NoLA cannot grow to the size of LoRA r 32.
+      else if (sized)
+        expect(near, id).toMatchObject({ kind: "near", ratio: /vera|nola/.test(id) ? expect.any(Number) : expect.closeTo(1, 1) });
+      else {
+        expect(near?.kind).toBe("fixed");
+        expect(matched.lanes).toEqual(before);
+      }
+      expect(JSON.stringify(matched), id).not.toContain("null");
+    }
+  });
+
+  test("lets the first lane that can have any size set it, and never changes an imported one", () => {
+    const full = { method: "full", settings: {}, lr: 1e-4 };
+    const [lora, randlora] = DEFAULTS.lanes;
+    const imported = { ...randlora!, settings: { ...randlora!.settings, rank: 50 }, adapter: "mine" };
+    const matched = matchLanes({ ...DEFAULTS, lanes: [full, { ...lora!, settings: { rank: 8, alpha: 16 } }, randlora!, imported] });
+    expect(matched.lanes[1]?.settings.rank).toBe(8);
+    expect(matched.lanes[3]).toEqual(imported);
+    expect(nearness(matched).map((near) => near?.kind)).toEqual(["fixed", "first", "near", "fixed"]);
+    expect(nearness(matched)[2]).toMatchObject({ ratio: expect.closeTo(1, 1) });
+  });
+
+  test("keeps an imported lane's start through changes and the address", () => {
+    const { placeLane, setLane, removeLane } = useSetup.getState();
+    placeLane({ method: "lora", settings: { rank: 3, alpha: 6 }, lr: 1e-3, adapter: "mine" });
+    setLane(2, { lr: 2e-3 });
+    const { config: given } = useSetup.getState();
+    expect(given.lanes[2]).toMatchObject({ method: "lora", settings: { rank: 3 }, lr: 2e-3, adapter: "mine" });
+    expect(readAddress(writeAddress({ config: given, match: true, sample: null })).config.lanes[2]).toEqual(given.lanes[2]);
+    placeLane({ method: "dora", settings: {}, lr: 1e-3 }, 2);
+    expect(useSetup.getState().config.lanes.map(({ method }) => method)).toEqual(["lora", "randlora", "dora"]);
+    removeLane(2);
+  });
+
+  test("offers every method once, in its group", () => {
+    const groups = groupMethods();
+    expect(groups.map(({ title }) => title)).toEqual(["Low rank", "Random bases", "Whole model", "Ours"]);
+    expect(groups.flatMap(({ methods }) => methods.map(({ id }) => id)).sort()).toEqual(
+      listMethods()
+        .map(({ id }) => id)
+        .sort(),
+    );
+  });
+
+  test("gives a model without a text tower a linear head, and one with it the words back", () => {
+    const { setModel, setTargets, toggleTarget } = useSetup.getState();
+    const now = () => useSetup.getState().config;
+    setTargets("text", ["q"]);
+    setModel("owner/vit@abc", { text: false }, { text: true });
+    expect(now()).toMatchObject({ model: "owner/vit@abc", head: { kind: "linear" }, targets: { text: [] } });
+    setModel("clip-tiny", { text: true }, { text: false });
+    expect(now()).toMatchObject({ model: "clip-tiny", head: DEFAULTS.head });
+    for (const target of ["q", "k", "v", "out", "fc1", "fc2"]) toggleTarget("image", target);
+    expect(now().targets.image, "the last one stays").toEqual(["fc2"]);
+    setTargets("image", DEFAULTS.targets.image);
+  });
+});
+
+describe("targets", () => {
+  test("are read as PEFT reads them: a list of modules, or an expression for the whole path", () => {
+    expect(parseTargets("q_proj,  self_attn.v_proj")).toEqual(["q_proj", "self_attn.v_proj"]);
+    expect(parseTargets(".*layers\\.[01]\\..*_proj")).toBe(".*layers\\.[01]\\..*_proj");
+    expect(countTower("clip-tiny", "image", ["q", "fc1"])).toBe(16);
+    expect(countTower("clip-tiny", "image", ["q_proj", "mlp.fc1"])).toBe(16);
+    expect(countTower("clip-tiny", "image", ".*layers\\.[01]\\..*_proj")).toBe(8);
+    expect(countTower("clip-tiny", "image", "layers")).toBe(0);
+    expect(countTower("clip-tiny", "text", ["q"])).toBeGreaterThan(0);
+    expect(countTower("never/seen", "image", ["q"])).toBe(0);
+    expect(problemOf("(q")).toMatch(/group open/);
+    expect(problemOf("all-linear")).toMatch(/all-linear/);
+    expect(problemOf("q.*")).toBeUndefined();
+  });
+
+  test.each([[["q", "v"]], [["self_attn.q_proj", "fc2"]], [".*\\.(q|v)_proj"], [[]]])("%j stand in the address", (targets) => {
+    const written = toAddress(targets);
+    expect(fromAddress(written)).toEqual(targets.length > 0 ? { targets } : { problem: expect.any(String) });
+  });
+});
+
+describe("models", () => {
+  test.each([
+    ["clip-tiny", true],
+    ["owner/name", true],
+    ["owner/name@main", true],
+    ["folder:my model", true],
+    ["folder:", false],
+    ["constructor", false],
+    ["../../etc", false],
+    ["owner/../name", false],
+    ["https://example.com/x", false],
+    ["owner/name@../x", false],
+  ])("%s is a name: %s", (name, sound) => expect(isModelName(name)).toBe(sound));
+
+  test("of a kind that is not built are refused by name, and change nothing", () => {
+    expect(() => setModelConfig("a/b", { model_type: "bert" }, false)).toThrow(/bert/);
+    expect(countTower("a/b", "image", ["q"])).toBe(0);
+  });
+
+  test("and adapters are told from images by the names of their files", () => {
+    expect(kindOf(["m/config.json", "m/model.safetensors"])).toBe("model");
+    expect(kindOf(["m/config.json", "m/model-00001-of-00002.safetensors", "m/model.safetensors.index.json"])).toBe("model");
+    expect(kindOf(["a/adapter_config.json", "a/adapter_model.safetensors", "a/config.json"])).toBe("adapter");
+    expect(kindOf(["cats/1.jpg", "cats/config.json"])).toBe("images");
+    expect(kindOf([])).toBe("images");
+  });
+});
+
+describe("before a race", () => {
+  const wanted: Preprocess = { resize: 64, crop: 64, resample: "bicubic", mean: [0, 0, 0], std: [1, 1, 1] };
+  const dataset: Dataset = {
+    name: "two",
+    classes: ["a", "b"],
+    size: 64,
+    pixels: new Uint8Array(),
+    labels: new Uint32Array(),
+    sources: [],
+  };
+  const facts: ModelFacts = {
+    model: "clip-tiny",
+    name: "CLIP-tiny",
+    kind: "CLIP",
+    config: {},
+    preprocess: {},
+    bytes: 10,
+    present: 10,
+    licence: null,
+    text: true,
+  };
+  const sound: Ready = { config: DEFAULTS, dataset, prepared: wanted, wanted, facts, held: new Map() };
+  const lane = { method: "lora", settings: {}, lr: 1e-3 };
+  const fault = { kind: "input", what: "w", kept: "k", todo: "t" } as const;
+
+  test("nothing stands in the way of sound settings", () => {
+    expect(whyNot(sound)).toBeNull();
+    expect(whyNot({ ...sound, wanted: { ...wanted, mean: [0.5, 0.5, 0.5] } }), "mean and deviation come later").toBeNull();
+    expect(
+      whyNot({ ...sound, held: new Map([["x", { fault: null }]]), config: { ...DEFAULTS, lanes: [{ ...lane, adapter: "x" }] } }),
+    ).toBeNull();
+  });
+
+  test.each<[RegExp, Partial<Ready>]>([
+    [/Look up owner\/name/, { facts: undefined, config: { ...DEFAULTS, model: "owner/name@abc" } }],
+    [/Drop the folder mine/, { facts: undefined, config: { ...DEFAULTS, model: "folder:mine" } }],
+    [/Download CLIP-tiny/, { facts: { ...facts, present: 9 } }],
+    [/Add images/, { dataset: null }],
+    [/prepared for another model/, { wanted: { ...wanted, crop: 32 } }],
+    [/second class/, { dataset: { ...dataset, classes: ["a"] } }],
+    [/Add a method/, { config: { ...DEFAULTS, lanes: [] } }],
+    [/Drop the adapter x again/, { config: { ...DEFAULTS, lanes: [{ ...lane, adapter: "x" }] } }],
+    [/does not fit/, { config: { ...DEFAULTS, lanes: [{ ...lane, adapter: "x" }] }, held: new Map([["x", { fault }]]) }],
+    [/classifier alone/, { config: { ...DEFAULTS, lanes: [{ ...lane, method: "probe" }] } }],
+    [/names no layer/, { config: { ...DEFAULTS, targets: { image: "nothing", text: [] } } }],
+  ])("%s", (says, change) => expect(whyNot({ ...sound, ...change })).toMatch(says));
+});
+
+describe("exchange", () => {
+  const facts: AdapterFacts = { method: "lora", settings: { rank: 4, alpha: 8 }, parameters: 10, layers: 2, text: false, classes: 0 };
+  const files = new Map([["adapter_config.json", new Uint8Array()]]);
+
+  test("an adapter that was found becomes a lane, in place of one where there are four, and is sent along", () => {
+    const { removeLane } = useSetup.getState();
+    useAdopted.setState({ found: { name: "mine", files, facts, waiting: null } });
+    placeAdapter();
+    const lanes = () => useSetup.getState().config.lanes;
+    expect(lanes().at(-1)).toMatchObject({ method: "lora", settings: { rank: 4, alpha: 8, dropout: 0 }, adapter: "mine" });
+    expect([...adapterFiles(lanes())]).toEqual([["mine", files]]);
+    useSetup.getState().addLane("vera");
+    expect(lanes()).toHaveLength(MAX_LANES);
+    useAdopted.setState({ found: { name: "other", files, facts, waiting: null } });
+    placeAdapter(3);
+    expect(lanes().map(({ adapter }) => adapter)).toEqual([undefined, undefined, "mine", "other"]);
+    removeLane(3);
+    removeLane(2);
+    expect(adapterFiles(lanes()).size).toBe(0);
+  });
+
+  test("an adapter that a lane waits for goes back to it", () => {
+    const { placeLane, removeLane } = useSetup.getState();
+    placeLane({ method: "lora", settings: facts.settings, lr: 1e-3, adapter: "lost" });
+    const before = useSetup.getState().config;
+    useAdopted.setState({ held: new Map(), found: { name: "lost", files, facts, waiting: 2 } });
+    placeAdapter();
+    expect(useSetup.getState().config).toBe(before);
+    expect(useAdopted.getState().held.get("lost")).toMatchObject({ facts, fault: null });
+    removeLane(2);
+  });
+
+  test("files are called after method and images, whatever these are called", () => {
+    const race = (images: string) => ({ images, config: { ...DEFAULTS, lanes: [...DEFAULTS.lanes, DEFAULTS.lanes[0]!] } });
+    expect(exportName(race("Land from space"), 1, "peft")).toBe("fullrank-randlora-eurosat");
+    expect(exportName(race("My Cats & Dogs/é"), 0, "onnx")).toBe("fullrank-lora-my-cats-dogs-e-onnx");
+    expect(exportName(race("قطط"), 2, "merged")).toBe("fullrank-lora-images-merged-2");
+    expect(isAdapterName(exportName(race("x".repeat(500)), 2, "merged"))).toBe(true);
+  });
+
+  test("methods say how they leave", () => {
+    const ids = (kind: string) =>
+      listMethods()
+        .filter(({ leaves }) => leaves === kind)
+        .map(({ id }) => id)
+        .sort();
+    expect(ids("own")).toEqual(["dora", "lora", "randlora", "rslora", "vera"]);
+    expect(ids("merged")).toEqual(["bitfit", "full", "probe"]);
+    expect(ids("lora")).toEqual(["hybrid", "nola", "nolavit", "randloraa", "randlorab"]);
+    expect(
+      listMethods()
+        .filter(({ hasBases }) => hasBases)
+        .map(({ id }) => id)
+        .sort(),
+    ).toEqual(["randlora", "vera"]);
+  });
+
+  test("a method that changes no matrix has no rank, and no number stands in for it", () => {
+    const none = run(start, ready, { type: "rank", step: 4, lane: 0, layers: [] });
+    expect(changesNoMatrix(none.lanes[0]?.rank)).toBe(true);
+    expect(changesNoMatrix(none.lanes[1]?.rank), "not measured yet").toBe(false);
+    expect(meanRank(none.lanes[0])).toBeNull();
+    const imported = { ...config, lanes: [{ ...config.lanes[0]!, adapter: "mine" }] };
+    expect([isZeroShot(config), isZeroShot(imported)]).toEqual([true, false]);
+    const before = run({ ...start, config: imported }, ready, rank(0, 3.5, 0));
+    expect(meanRank(before.lanes[0])?.effective, "an imported update has its rank before the first step").toBe(3.5);
   });
 });

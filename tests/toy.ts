@@ -12,15 +12,17 @@ import { normal, uniform } from "../src/tensor/random.ts";
 import type { Tape } from "../src/tensor/tape.ts";
 import { byteLength, numel, owner, type Tensor, tensor } from "../src/tensor/tensor.ts";
 import { Backbone, type ModelFiles } from "../src/train/backbone.ts";
-import { adapterOf, buildModel, targetSites } from "../src/train/catalog.ts";
+import { adapterOf, buildModel, type Targets, targetSites } from "../src/train/catalog.ts";
+import type { Head } from "../src/train/head.ts";
 import { Lane } from "../src/train/lane.ts";
+import { ownTensors } from "../src/train/outline.ts";
 import { Race } from "../src/train/race.ts";
-import type { Head } from "../src/train/record.ts";
 import type { LaneConfig, RunConfig } from "../src/train/run.ts";
 import { gpu } from "./gpu.ts";
 
 const SIDE = 16;
-export const TARGETS = ["q", "k", "v", "out", "fc1", "fc2"];
+/** All six of the vision tower. */
+export const TARGETS: Targets = { image: ["q", "k", "v", "out", "fc1", "fc2"], text: [] };
 export const preprocess: Preprocess = { resize: SIDE, resample: "bicubic", crop: SIDE, mean: [0.5, 0.4, 0.6], std: [0.25, 0.3, 0.2] };
 /** preprocessor_config.json of the same. */
 export const preprocessJson = {
@@ -59,9 +61,11 @@ const CONFIG = {
 
 /** Every weight that the model asks for, drawn by its name's place. */
 export function toyWeights(): Map<string, FloatTensor> {
-  const weights = new Map<string, FloatTensor>([["logit_scale", { shape: [], data: Float32Array.of(Math.log(30)) }]]);
+  const weights = new Map<string, FloatTensor>();
   const draw = (name: string, shape: readonly number[]): Tensor => {
-    const stream = weights.size;
+    const stream = weights.size + 1;
+    if (name === "logit_scale") weights.set(name, { shape, data: Float32Array.of(Math.log(30)) });
+    if (weights.has(name)) return tensor(shape);
     const isGain = /norm\w*\.weight$/.test(name);
     const scale = isGain || name.endsWith("bias") ? 0.2 : shape.length > 1 ? 1.5 / Math.sqrt(numel(shape.slice(1))) : 0.5;
     weights.set(name, {
@@ -70,7 +74,7 @@ export function toyWeights(): Map<string, FloatTensor> {
     });
     return tensor(shape);
   };
-  buildModel(CONFIG, draw, () => 0);
+  buildModel(CONFIG, draw);
   return weights;
 }
 
@@ -111,6 +115,7 @@ export const LANES: readonly LaneConfig[] = [
 export const toyConfig = (change: Partial<RunConfig> = {}): RunConfig => ({
   version: 1,
   model: "toy",
+  precision: "checkpoint",
   seed: 11,
   validation: 0.25,
   head: { kind: "linear" },
@@ -145,7 +150,7 @@ export const openRace = (config: RunConfig, on = backbone): Promise<Race> =>
 /** Frozen embeddings of three texts of different lengths. */
 export async function textHead(on: Backbone): Promise<Head> {
   const ids = Uint32Array.of(1, 4, 19, 0, 0, 0, 1, 5, 6, 7, 8, 19, 1, 9, 9, 19, 0, 0);
-  return { kind: "text", classes: await on.embedIds(ids, Uint32Array.of(2, 5, 3)) };
+  return { kind: "text", classes: await on.embed({ ids, ends: Uint32Array.of(2, 5, 3) }) };
 }
 
 /** A lane on layers of the toy's vision tower: all of them, or those given. */
@@ -155,8 +160,9 @@ export function toyLane(
   head: ReadonlyMap<string, Values> = new Map(),
   seed = 11,
   sites: readonly Site[] = targetSites(on.sites, TARGETS),
-): Lane {
-  return new Lane(on.gpu, { sites, config, seed, head });
+): Promise<Lane> {
+  const own = ownTensors(on, TARGETS, "text");
+  return Lane.open(on.gpu, kernels, { sites, own, config, seed, head });
 }
 
 /** Settings of any method with about as many parameters as LoRA of `rank` has. */
@@ -168,11 +174,11 @@ export function settingsLike(
   const def = adapterOf(method);
   const defaults = Object.fromEntries(Object.entries(def.fields).map(([name, field]) => [name, field.default]));
   return {
-    ...def.match(
+    ...(def.match?.(
       shapes,
       defaults,
       shapes.reduce((sum, layer) => sum + rank * (layer.in + layer.out), 0),
-    ),
+    ) ?? defaults),
   };
 }
 

@@ -3,8 +3,9 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { openRanker } from "../src/analysis/ranker.ts";
 import { batches } from "../src/data/batch.ts";
 import { splitDataset } from "../src/data/split.ts";
+import { headValues } from "../src/train/head.ts";
 import type { Race } from "../src/train/race.ts";
-import { Batch, headValues, recordStep, unit } from "../src/train/record.ts";
+import { Batch, recordStep, unit } from "../src/train/record.ts";
 import type { LayerRank, RunConfig, RunEvent } from "../src/train/run.ts";
 import { learningRate } from "../src/train/schedule.ts";
 import { Controls, train } from "../src/train/trainer.ts";
@@ -146,7 +147,7 @@ describe("a run", () => {
     const adamw = { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: config.weightDecay, clip: config.clip };
     const head = { kind: "linear", classes: 3 } as const;
     for (const [l, laneConfig] of LANES.entries()) {
-      const lane = toyLane(on, laneConfig, headValues(head, 12, config.seed), config.seed);
+      const lane = await toyLane(on, laneConfig, headValues(head, 12, config.seed), config.seed);
       const batch = new Batch(on, config.batch);
       const { run: step } = await program(
         recordStep({ backbone: on, batch, head, ...preprocess }, lane, unit(on), config.labelSmoothing, adamw),

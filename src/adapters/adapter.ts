@@ -1,5 +1,12 @@
-/** The contract of a method: how the ΔW of a frozen linear layer is made from few trainable numbers. */
+/** The contract of a method: what it trains, and how the change of a frozen linear layer comes from it. */
+import type { ConfigFields } from "../formats/config.ts";
+import type { JsonObject } from "../formats/json.ts";
+import type { FloatTensor } from "../formats/safetensors.ts";
+import { add } from "../ops/add.ts";
+import { layerscale } from "../ops/layerscale.ts";
 import { matmul } from "../ops/matmul.ts";
+import { rowscale } from "../ops/rowscale.ts";
+import { unpack } from "../ops/unpack.ts";
 import type { Tape } from "../tensor/tape.ts";
 import { numel, type Tensor } from "../tensor/tensor.ts";
 
@@ -12,9 +19,23 @@ export interface Field {
   readonly min: number;
   readonly max: number;
   readonly step: number;
+  /** Names of its values 0, 1, …: a choice, not a quantity. */
+  readonly choices?: readonly string[];
+  /** The field to which it keeps its ratio when that one is changed alone: α to r. */
+  readonly follows?: string;
 }
 export type Fields = Readonly<Record<string, Field>>;
 export type Settings<F extends Fields> = { readonly [K in keyof F]: number };
+
+/** The setting that every method with a dropout has under the name `dropout`; the lane drops, the method need not know. */
+export const dropoutField: Field = {
+  label: "Dropout",
+  help: "Share of the layer's input that the update does not see in a training step. 0 to 0.1; 0 is fastest.",
+  default: 0,
+  min: 0,
+  max: 0.9,
+  step: 0.01,
+};
 
 /** The sizes of one frozen linear layer; enough to count parameters. */
 export interface SiteShape {
@@ -22,10 +43,10 @@ export interface SiteShape {
   readonly out: number;
 }
 
-/** Numbers made on the CPU. */
+/** Numbers made on the CPU: float32, or codes. */
 export interface Values {
   readonly shape: readonly number[];
-  readonly data: Float32Array;
+  readonly data: Float32Array | Uint32Array;
 }
 
 /** Uniform numbers in [0, 1), by position: the same seed gives the same numbers on every machine. */
@@ -36,9 +57,12 @@ export interface Parts<T extends string, S extends string> {
   readonly tape: Tape;
   readonly trainable: Readonly<Record<T, Tensor>>;
   readonly shared: Readonly<Record<S, Tensor>>;
+  /** For numbers drawn on the GPU: the run's seed, and a number that no other layer of the lane has. */
+  readonly seed: number;
+  readonly stream: number;
 }
 
-/** ΔW (out, in) = gain · up (out, R) · down (R, in) */
+/** gain · up (out, R) · down (R, in) */
 export interface Factors {
   readonly up: Tensor;
   readonly down: Tensor;
@@ -47,29 +71,72 @@ export interface Factors {
   readonly transposed?: boolean;
 }
 
+/** How a method stands in PEFT's files. */
+export interface PeftForm<F extends Fields, T extends string, S extends string> {
+  /** `peft_type` of adapter_config.json. */
+  readonly type: string;
+  /** Key of each trainable, after the module's path: "lora_A.weight". */
+  readonly parts: Readonly<Record<T, string>>;
+  /** Fields of adapter_config.json beside those that every method has. */
+  write(settings: Settings<F>, seed: number): JsonObject;
+  /** Settings and seed from such a file; undefined when it means another method of the same `peft_type`. Throws named errors. */
+  read(config: ConfigFields): { readonly settings: Settings<F>; readonly seed: number } | undefined;
+  /** The frozen tensors that all layers share, as the file holds them directly under "base_model.", and back. */
+  readonly shared?: {
+    readonly keys: readonly string[];
+    write(shared: Readonly<Record<S, Values>>, settings: Settings<F>, layers: readonly SiteShape[]): ReadonlyMap<string, FloatTensor>;
+    /** `tensors` holds each of `keys`. Throws FormatError when they do not fit the layers. */
+    read(tensors: ReadonlyMap<string, FloatTensor>, settings: Settings<F>, layers: readonly SiteShape[]): Readonly<Record<S, Values>>;
+  };
+}
+
+/** Under which a method is offered. */
+export type Family = "Low rank" | "Random bases" | "Whole model" | "Ours";
+
+/** How a method is drawn, everywhere: CSS colours on a light and a dark ground, and a stroke-dasharray, as colour alone is not enough. */
+export interface Mark {
+  readonly light: string;
+  readonly dark: string;
+  readonly dash: string;
+}
+
+/** W_eff = rowScale ⊙ (W + Σ gain · up · down), where each hook is a method's own; the defaults leave W as it is. */
 export interface AdapterDef<F extends Fields, T extends string, S extends string> {
   readonly title: string;
   /** Where it was published. */
   readonly paper: string;
+  readonly family: Family;
+  readonly mark: Mark;
   readonly fields: F;
   /** Peak learning rate to start from. */
   readonly lr: number;
   /** Shapes of the trainable tensors of one layer. */
   trainable(layer: SiteShape, settings: Settings<F>): Readonly<Record<T, readonly number[]>>;
-  /** Their first values. ΔW is zero with them. */
+  /** ΔW is not zero with the first values. */
+  readonly offset?: true;
+  /** Their first values. ΔW is zero with them, unless `offset` is set. */
   init(layer: SiteShape, settings: Settings<F>, random: Random): Readonly<Record<T, Float32Array>>;
+  /** First values that depend on the frozen weight (out, in), computed on the GPU; they replace those of `init`. */
+  prime?(tape: Tape, weight: Tensor): { readonly [K in T]?: Tensor };
   /** Frozen tensors that all layers share, rebuilt from the seed. */
   shared(layers: readonly SiteShape[], settings: Settings<F>, seed: number): Readonly<Record<S, Values>>;
-  /** R of the factors. */
+  /** Sum of the R of all factors. */
   inner(layer: SiteShape, settings: Settings<F>): number;
-  factors(parts: Parts<T, S>, layer: SiteShape, settings: Settings<F>): Factors;
+  /** The terms of ΔW; none where the method changes no weight by factors. */
+  factors(parts: Parts<T, S>, layer: SiteShape, settings: Settings<F>): readonly Factors[];
   /** weight + ΔW in one fused launch, where that is better than multiplying the factors. */
   merge?(parts: Parts<T, S>, weight: Tensor, layer: SiteShape, settings: Settings<F>): Tensor;
-  /** The settings whose parameter count over `layers` is nearest to `budget`. */
-  match(layers: readonly SiteShape[], settings: Settings<F>, budget: number): Settings<F>;
+  /** (out) What each row of `merged`, W + ΔW, is multiplied by. */
+  rowScale?(parts: Parts<T, S>, merged: Tensor): Tensor;
+  /** Whether it trains this tensor of the model itself, by its name in the checkpoint. */
+  trains?(name: string): boolean;
+  /** The settings whose parameter count over `layers` is nearest to `budget`. Absent: its size is what it is. */
+  match?(layers: readonly SiteShape[], settings: Settings<F>, budget: number): Settings<F>;
+  /** Absent: PEFT has no such method; where there are factors it can read them as LoRA's. */
+  readonly peft?: PeftForm<F, T, S>;
 }
 
-export const defineAdapter = <F extends Fields, T extends string, S extends string = never>(
+export const defineAdapter = <F extends Fields, T extends string = never, S extends string = never>(
   def: AdapterDef<F, T, S>,
 ): AdapterDef<F, T, S> => def;
 
@@ -82,16 +149,21 @@ export interface Attached {
   readonly settings: Settings<Fields>;
   readonly trainable: Readonly<Record<string, Tensor>>;
   readonly shared: Readonly<Record<string, Tensor>>;
+  readonly seed: number;
+  readonly stream: number;
 }
 
-/** "weight": form W + ΔW once per step and multiply by it. "activations": add gain · (x·downᵀ)·upᵀ to x·Wᵀ. */
+/** "weight": form W_eff once per step and multiply by it. "activations": add gain · (x·downᵀ)·upᵀ to x·Wᵀ. */
 export type Way = "weight" | "activations";
 
 /**
  * The cheaper way for `rows` rows of activations, by multiply-adds. On the activations every row passes both factors; on the
- * weight the factors are multiplied once, and training needs the gradient of the whole weight.
+ * weight the factors are multiplied once, and training needs the gradient of the whole weight. A row scale needs W_eff in
+ * any case, and a dropped input cannot be had from a weight.
  */
 export function cheaperWay({ def, settings }: Pick<Attached, "def" | "settings">, layer: SiteShape, rows: number, training: boolean): Way {
+  if (training && dropoutOf(settings) > 0) return "activations";
+  if (def.rowScale) return "weight";
   const inner = def.inner(layer, settings);
   const area = layer.in * layer.out;
   const activations = rows * inner * (layer.in + layer.out) * (training ? 3 : 1);
@@ -99,37 +171,90 @@ export function cheaperWay({ def, settings }: Pick<Attached, "def" | "settings">
   return weight <= activations ? "weight" : "activations";
 }
 
-/** W + ΔW (out, in). `zero` in place of the weight gives ΔW itself. */
-export function mergedWeight(tape: Tape, { def, settings, trainable, shared }: Attached, layer: SiteShape, weight: Tensor): Tensor {
-  const parts = { tape, trainable, shared };
-  if (def.merge) return def.merge(parts, weight, layer, settings);
-  const { up, down, gain, transposed = false } = def.factors(parts, layer, settings);
-  return tape.apply(matmul, { a: up, b: down, add: weight }, { alpha: gain, transA: transposed, transB: transposed });
+export const dropoutOf = ({ dropout = 0 }: Readonly<Record<string, number>>): number => dropout;
+
+/** weight + ΔW (out, in), without a row scale. `zero` in place of the weight gives ΔW itself. */
+export function withUpdate(tape: Tape, attached: Attached, layer: SiteShape, weight: Tensor): Tensor {
+  const { def, settings, ...tensors } = attached;
+  const parts = { tape, ...tensors };
+  const full = weight.type === "f32" ? weight : tape.apply(unpack, { x: weight }, {});
+  if (def.merge) return def.merge(parts, full, layer, settings);
+  return def
+    .factors(parts, layer, settings)
+    .reduce(
+      (sum, { up, down, gain, transposed = false }) =>
+        tape.apply(matmul, { a: up, b: down, add: sum }, { alpha: gain, transA: transposed, transB: transposed }),
+      full,
+    );
 }
 
-/** `base` (rows, out), which holds x·Wᵀ and the bias, plus x·ΔWᵀ; the weight stays untouched. */
-export function onActivations(
-  tape: Tape,
-  { def, settings, trainable, shared }: Attached,
-  layer: SiteShape,
-  x: Tensor,
-  base: Tensor,
-): Tensor {
-  const { up, down, gain, transposed = false } = def.factors({ tape, trainable, shared }, layer, settings);
-  const hidden = tape.apply(matmul, { a: x, b: down }, { transB: !transposed });
-  return tape.apply(matmul, { a: hidden, b: up, add: base }, { transB: !transposed, alpha: gain });
+/** W_eff (out, in). */
+export function mergedWeight(tape: Tape, attached: Attached, layer: SiteShape, weight: Tensor): Tensor {
+  const { def, settings: _, ...tensors } = attached;
+  const merged = withUpdate(tape, attached, layer, weight);
+  if (!def.rowScale) return merged;
+  return tape.apply(rowscale, { x: merged, scale: def.rowScale({ tape, ...tensors }, merged) }, {});
 }
 
-/** Trainable numbers over all layers. */
-export function countParameters(def: AnyAdapter, layers: readonly SiteShape[], settings: Settings<Fields>): number {
-  return layers.reduce((sum, layer) => sum + Object.values(def.trainable(layer, settings)).reduce((n, shape) => n + numel(shape), 0), 0);
+/**
+ * `base` (rows, out), which holds W·x + bias for the whole input, changed to what the method makes of it; the weight stays
+ * untouched. `x` (rows, in) is what the update sees: the input, or what a dropout left of it. As PEFT, a row scale g gives
+ * base + (g − 1) ⊙ W·x + g ⊙ ΔW·x, so that the bias is not scaled.
+ */
+export function onActivations(tape: Tape, attached: Attached, layer: SiteShape, weight: Tensor, x: Tensor, base: Tensor): Tensor {
+  const { def, settings, ...tensors } = attached;
+  const parts = { tape, ...tensors };
+  const update = (start: Tensor) =>
+    def.factors(parts, layer, settings).reduce((sum, { up, down, gain, transposed = false }) => {
+      const hidden = tape.apply(matmul, { a: x, b: down }, { transB: !transposed });
+      return tape.apply(matmul, { a: hidden, b: up, add: sum }, { transB: !transposed, alpha: gain });
+    }, start);
+  if (!def.rowScale) return update(base);
+  const scale = def.rowScale(parts, withUpdate(tape, attached, layer, weight));
+  const frozen = tape.apply(matmul, { a: x, b: weight }, { transB: true });
+  return tape.apply(layerscale, { x: update(frozen), gamma: scale, add: tape.apply(add, { a: base, b: frozen }, { factor: -1 }) }, {});
 }
 
-/** The whole number from `min` to `max` at which `count` comes nearest to `budget`. */
-export function nearest(min: number, max: number, budget: number, count: (value: number) => number): number {
-  let best = min;
-  for (let value = min; value <= max; value++) {
-    if (Math.abs(count(value) - budget) < Math.abs(count(best) - budget)) best = value;
+/** What a method may train of a model: the layers it is attached to, and the model's own tensors. */
+export interface Outline {
+  readonly layers: readonly SiteShape[];
+  readonly parameters: readonly { readonly name: string; readonly shape: readonly number[] }[];
+}
+
+/** Trainable numbers, without a head. */
+export function countParameters(def: AnyAdapter, { layers, parameters }: Outline, settings: Settings<Fields>): number {
+  const own = parameters.filter(({ name }) => def.trains?.(name)).reduce((sum, { shape }) => sum + numel(shape), 0);
+  return countAdded(def, layers, settings) + own;
+}
+
+/** The numbers it adds to the layers. */
+export const countAdded = (def: Pick<AnyAdapter, "trainable">, layers: readonly SiteShape[], settings: Settings<Fields>): number =>
+  counter(def, layers)(settings);
+
+/** The same as a function of the settings that asks once per kind of layer: `match` tries a thousand settings on each move of a slider. */
+export function counter(def: Pick<AnyAdapter, "trainable">, layers: readonly SiteShape[]): (settings: Settings<Fields>) => number {
+  const kinds = new Map<string, { readonly layer: SiteShape; times: number }>();
+  for (const layer of layers) {
+    const key = `${layer.in} ${layer.out}`;
+    const kind = kinds.get(key) ?? { layer, times: 0 };
+    kind.times++;
+    kinds.set(key, kind);
   }
-  return best;
+  const each = [...kinds.values()];
+  return (settings) =>
+    each.reduce(
+      (sum, { layer, times }) => sum + times * Object.values(def.trainable(layer, settings)).reduce((n, shape) => n + numel(shape), 0),
+      0,
+    );
+}
+
+/** The whole number from `min` to `max` at which `count`, which rises with it, comes nearest to `budget`. */
+export function nearest(min: number, max: number, budget: number, count: (value: number) => number): number {
+  let [low, high] = [min, max];
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    if (count(middle) < budget) low = middle + 1;
+    else high = middle;
+  }
+  return low > min && budget - count(low - 1) <= Math.abs(count(low) - budget) ? low - 1 : low;
 }

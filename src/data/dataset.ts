@@ -53,6 +53,8 @@ export interface ImportReport {
 export interface Preprocess {
   /** Shortest edge after resizing, in pixels. */
   readonly resize: number;
+  /** Both edges are resized to that, whatever the image's proportions, as ViT's processor does. */
+  readonly stretch?: boolean;
   readonly resample: "bicubic" | "bilinear";
   /** Side of the centre crop, in pixels. */
   readonly crop: number;

@@ -28,35 +28,44 @@ const READ = new Set([
 /** Pillow's numbers for its filters. */
 const RESAMPLE: Record<number, Preprocess["resample"]> = { 2: "bilinear", 3: "bicubic" };
 
+/** Processors for which one number as `size` means both edges; for all others it is the shortest one. */
+const STRETCHING = /^(ViT|DeiT)/;
+
 /**
- * The preparation a model was trained with: shortest edge, centre crop, mean and deviation.
+ * The preparation a model was trained with: resize, centre crop, mean and deviation.
  * @param json parsed preprocessor_config.json
  * @throws Error naming the field that is missing, unknown, or asks for something that is not done here
  */
 export function parsePreprocess(json: unknown): Preprocess {
   if (!isRecord(json)) throw new Error("preprocessor_config.json: not an object.");
+  const processor = String(json.image_processor_type ?? json.feature_extractor_type ?? "");
+  const crops = json.do_center_crop ?? !STRETCHING.test(processor);
   for (const [field, value] of Object.entries(json)) {
-    const inactive = value === null || value === false;
+    const inactive = value === null || value === false || (field === "crop_size" && !crops);
     if (!READ.has(field) && !NEUTRAL.has(field) && !inactive) refuse(field, value, "is not known here");
   }
-  for (const field of ["do_resize", "do_center_crop", "do_rescale", "do_normalize"]) {
+  for (const field of ["do_resize", "do_rescale", "do_normalize"]) {
     if (json[field] !== undefined && json[field] !== true) refuse(field, json[field], "must be true");
   }
+  if (typeof crops !== "boolean") refuse("do_center_crop", crops, "must be true or false");
   const rescale = json.rescale_factor ?? 1 / 255;
   if (typeof rescale !== "number" || Math.abs(rescale * 255 - 1) > 1e-6) {
     refuse("rescale_factor", rescale, "must be 1/255");
   }
   const resample = RESAMPLE[Number(json.resample)] ?? refuse("resample", json.resample, "must be 2 or 3");
-  const resize = shortestEdge(json.size);
-  const crop = squareSide(json.crop_size);
-  if (crop > resize) refuse("crop_size", json.crop_size, "must not exceed the shortest edge");
-  return { resize, resample, crop, mean: triple(json, "image_mean"), std: triple(json, "image_std") };
+  const { resize, stretch } = edges(json.size, STRETCHING.test(processor));
+  if (!crops && !stretch) refuse("do_center_crop", crops, "must be true where the shortest edge is resized: images must be square");
+  const crop = crops ? squareSide(json.crop_size) : resize;
+  if (crop > resize) refuse("crop_size", json.crop_size, "must not exceed the edges after resizing");
+  return { resize, ...(stretch && { stretch }), resample, crop, mean: triple(json, "image_mean"), std: triple(json, "image_std") };
 }
 
-function shortestEdge(size: unknown): number {
-  // Older files give the number alone.
-  const side = isRecord(size) ? size.shortest_edge : size;
-  return isSide(side) ? side : refuse("size", size, "must give the shortest edge");
+function edges(size: unknown, stretching: boolean): { readonly resize: number; readonly stretch: boolean } {
+  // Older files give one number.
+  if (isSide(size)) return { resize: size, stretch: stretching };
+  if (isRecord(size) && isSide(size.shortest_edge)) return { resize: size.shortest_edge, stretch: false };
+  if (isRecord(size) && isSide(size.height) && size.height === size.width) return { resize: size.height, stretch: true };
+  return refuse("size", size, "must give the shortest edge, or one number for both");
 }
 
 function squareSide(size: unknown): number {

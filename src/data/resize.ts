@@ -80,9 +80,9 @@ export function resize(
   return sumRows(narrow, first, box.width, down);
 }
 
-/** Shortest edge to `resize`, then the centre `crop` × `crop`. Returns (crop, crop, 3). */
-export function fitPicture(picture: Picture, { resize: shortest, resample, crop }: Preprocess): Uint8Array {
-  const { width, height } = resizedSize(picture.width, picture.height, shortest);
+/** Shortest edge (or both edges) to `resize`, then the centre `crop` × `crop`. Returns (crop, crop, 3). */
+export function fitPicture(picture: Picture, { resize: side, stretch = false, resample, crop }: Preprocess): Uint8Array {
+  const { width, height } = stretch ? { width: side, height: side } : resizedSize(picture.width, picture.height, side);
   const box = { left: (width - crop) >> 1, top: (height - crop) >> 1, width: crop, height: crop };
   return resize(picture, width, height, resample, box);
 }

@@ -1,7 +1,7 @@
 /** The two ways in which a file can be refused. */
 
 /** What is wrong with a file that does not keep to its format. */
-export type FormatFault = "truncated" | "header" | "json" | "dtype" | "shape" | "size" | "offsets" | "key" | "missing" | "config";
+export type FormatFault = "truncated" | "header" | "json" | "dtype" | "shape" | "size" | "offsets" | "key" | "missing" | "value" | "config";
 
 /** The bytes are not what their format says. `fault` is for programs, `message` for people. */
 export class FormatError extends Error {

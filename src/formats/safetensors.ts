@@ -130,32 +130,64 @@ function checkLayout(found: readonly { name: string; begin: number; end: number 
  * Throws FormatError "dtype" for element types that are not floating point.
  */
 export function toFloat32({ dtype, data }: Entry): Float32Array<ArrayBuffer> {
-  if (dtype === "F32") return new Float32Array(fresh(data));
-  if (dtype === "F64") return new Float32Array(new Float64Array(fresh(data)));
-  if (dtype === "F16") return halfToFloat32(new Uint16Array(fresh(data)));
-  if (dtype === "BF16") return brainToFloat32(new Uint16Array(fresh(data)));
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  // A copy in a buffer of its own; the constructor, not `slice`, because `slice` of Node's Buffer makes another view.
+  if (dtype === "F32") return new Float32Array(new Uint8Array(data).buffer);
+  if (dtype === "F64") return Float32Array.from({ length: data.length / 8 }, (_, i) => view.getFloat64(8 * i, true));
+  if (dtype === "F16") return halfToFloat32(view);
+  if (dtype === "BF16") return brainToFloat32(view);
   throw new FormatError("dtype", `${dtype} cannot be read as float32.`);
 }
 
 /**
- * A copy in a buffer of its own: offsets in the file follow no alignment (one F16 scalar shifts all that come after it).
- * The constructor, not `slice`, because `slice` of Node's Buffer makes another view.
+ * The same for weights, which must be finite numbers in float32. Throws FormatError, naming the tensor: "dtype", and "value" for
+ * NaN, infinities and what is beyond float32.
  */
-const fresh = (data: Uint8Array): ArrayBuffer => new Uint8Array(data).buffer;
+export function toFinite(name: string, entry: Entry): Float32Array<ArrayBuffer> {
+  checkFinite(name, entry);
+  return toFloat32(entry);
+}
+
+/** What `toFinite` checks, without making a copy. */
+export function checkFinite(name: string, { dtype, data }: Entry): void {
+  if (dtype !== "F32" && dtype !== "F64" && dtype !== "F16" && dtype !== "BF16")
+    throw new FormatError("dtype", `Tensor "${name}" holds ${dtype}; only F32, F16, BF16 and F64 can be read as weights.`);
+  const size = SIZES[dtype];
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  // All ones in the exponent, which is in the last two bytes: 5 bits in F16, 8 in BF16 and F32.
+  const mask = dtype === "F16" ? 0x7c00 : 0x7f80;
+  for (let at = 0; at < data.length; at += size) {
+    const fits =
+      dtype === "F64" ? Number.isFinite(Math.fround(view.getFloat64(at, true))) : (view.getUint16(at + size - 2, true) & mask) !== mask;
+    if (fits) continue;
+    const [value] = toFloat32({ dtype, shape: [], data: data.subarray(at, at + size) });
+    throw new FormatError("value", `Tensor "${name}" holds ${value} at place ${at / size}; weights must be finite numbers.`);
+  }
+}
+
+/**
+ * The numbers of an F16 or BF16 entry as the file has them, two bytes each, for those who can read these; undefined for other types.
+ * Throws FormatError "value" for NaN and infinities, naming the tensor.
+ */
+export function toHalf(name: string, entry: Entry): { readonly type: "f16" | "bf16"; readonly data: Uint8Array } | undefined {
+  if (entry.dtype !== "F16" && entry.dtype !== "BF16") return undefined;
+  checkFinite(name, entry);
+  return { type: entry.dtype === "F16" ? "f16" : "bf16", data: entry.data };
+}
 
 /** bfloat16 is the upper half of a float32. */
-function brainToFloat32(brain: Uint16Array): Float32Array<ArrayBuffer> {
-  const bits = new Uint32Array(brain.length);
-  for (let i = 0; i < brain.length; i++) bits[i] = (brain[i] as number) << 16;
+function brainToFloat32(brain: DataView): Float32Array<ArrayBuffer> {
+  const bits = new Uint32Array(brain.byteLength / 2);
+  for (let i = 0; i < bits.length; i++) bits[i] = brain.getUint16(2 * i, true) << 16;
   return new Float32Array(bits.buffer);
 }
 
 /** IEEE binary16 (1 sign, 5 exponent, 10 fraction bits) to binary32 (1, 8, 23), subnormals, infinities and NaN included. */
-function halfToFloat32(half: Uint16Array): Float32Array<ArrayBuffer> {
-  const float = new Float32Array(half.length);
+function halfToFloat32(half: DataView): Float32Array<ArrayBuffer> {
+  const float = new Float32Array(half.byteLength / 2);
   const bits = new Uint32Array(float.buffer);
-  for (let i = 0; i < half.length; i++) {
-    const h = half[i] as number;
+  for (let i = 0; i < bits.length; i++) {
+    const h = half.getUint16(2 * i, true);
     const sign = (h & 0x8000) << 16;
     const exponent = (h >> 10) & 31;
     const fraction = h & 0x3ff;
@@ -171,19 +203,25 @@ function halfToFloat32(half: Uint16Array): Float32Array<ArrayBuffer> {
 }
 
 /**
- * Writes tensors as F32, sorted by name, with the metadata `{"format": "pt"}` that PyTorch's loaders ask for and the data 8-byte aligned.
+ * Writes numbers as F32 and entries as they are, with the metadata `{"format": "pt"}` that PyTorch's loaders ask for. The data begin
+ * 8-byte aligned; larger element types come first, as in the format's own writer, so that each tensor is aligned; then by name.
  * Throws FormatError "size" when a shape does not fit its data, "key" for a name the format reserves.
  */
-export function writeSafetensors(tensors: ReadonlyMap<string, FloatTensor>): Uint8Array<ArrayBuffer> {
-  const sorted = [...tensors].sort(([a], [b]) => (a < b ? -1 : 1));
+export function writeSafetensors(tensors: ReadonlyMap<string, FloatTensor | Entry>): Uint8Array<ArrayBuffer> {
+  const sorted = Array.from(tensors, ([name, tensor]) => ({
+    name,
+    dtype: "dtype" in tensor ? tensor.dtype : ("F32" as const),
+    shape: tensor.shape,
+    data: new Uint8Array(tensor.data.buffer, tensor.data.byteOffset, tensor.data.byteLength),
+  })).sort((a, b) => SIZES[b.dtype] - SIZES[a.dtype] || (a.name < b.name ? -1 : 1));
   const header: Record<string, unknown> = { __metadata__: { format: "pt" } };
   let length = 0;
-  for (const [name, { shape, data }] of sorted) {
+  for (const { name, dtype, shape, data } of sorted) {
     if (name === "__metadata__" || name === "__proto__") throw new FormatError("key", `A tensor cannot be named ${name}.`);
-    if (shape.reduce((product, n) => product * n, 1) !== data.length)
-      throw new FormatError("size", `Tensor "${name}" has ${data.length} numbers, its shape is [${shape}].`);
-    header[name] = { dtype: "F32", shape, data_offsets: [length, length + data.byteLength] };
-    length += data.byteLength;
+    if (shape.reduce((product, n) => product * n, SIZES[dtype]) !== data.length)
+      throw new FormatError("size", `Tensor "${name}" has ${data.length / SIZES[dtype]} numbers, its shape is [${shape}].`);
+    header[name] = { dtype, shape, data_offsets: [length, length + data.length] };
+    length += data.length;
   }
   const json = new TextEncoder().encode(JSON.stringify(header));
   const start = Math.ceil((8 + json.length) / 8) * 8;
@@ -192,9 +230,9 @@ export function writeSafetensors(tensors: ReadonlyMap<string, FloatTensor>): Uin
   bytes.set(json, 8);
   new DataView(bytes.buffer).setUint32(0, start - 8, true);
   let at = start;
-  for (const [, { data }] of sorted) {
-    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
-    at += data.byteLength;
+  for (const { data } of sorted) {
+    bytes.set(data, at);
+    at += data.length;
   }
   return bytes;
 }

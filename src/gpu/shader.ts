@@ -6,6 +6,8 @@ export type Scalar = "u32" | "i32" | "f32";
 export interface Binding {
   readonly index: number;
   readonly access: Access;
+  /** As written, such as "array<vec4f>". */
+  readonly type: string;
 }
 
 export interface Shader {
@@ -19,7 +21,7 @@ export interface Shader {
   readonly knobs: ReadonlySet<string>;
 }
 
-const BINDING = /@group\(0\) @binding\((\d+)\) var<storage, (read|read_write)> (\w+)\s*:/g;
+const BINDING = /@group\(0\) @binding\((\d+)\) var<storage, (read|read_write)> (\w+)\s*: ([^;]+);/g;
 const USE = /^\/\/! use (\w+)$/gm;
 const KNOB = /^const (\w+)(?:: \w+)? = (\w+); \/\/ knob$/gm;
 
@@ -49,8 +51,8 @@ export function parseShader(name: string, source: string, library: (name: string
   const parts = [...source.matchAll(USE)].map(([, used]) => library(used as string));
   const code = [source, ...parts].join("\n");
   const bindings = new Map<string, Binding>();
-  for (const [, index, access, buffer] of code.matchAll(BINDING)) {
-    bindings.set(buffer as string, { index: Number(index), access: access as Access });
+  for (const [, index, access, buffer, type] of code.matchAll(BINDING)) {
+    bindings.set(buffer as string, { index: Number(index), access: access as Access, type: type as string });
   }
   const body = /struct Params \{([^}]*)\}/.exec(code)?.[1] ?? "";
   const fields = [...body.replace(/\/\/.*$/gm, "").matchAll(/(\w+): (u32|i32|f32)/g)];

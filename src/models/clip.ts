@@ -1,141 +1,152 @@
 /** CLIP (arXiv 2103.00020) as Hugging Face's CLIPModel stores it: a vision and a text transformer that meet in one space. */
-import { attention } from "../ops/attention.ts";
 import { embed } from "../ops/embed.ts";
-import { gelu } from "../ops/gelu.ts";
 import { matmul } from "../ops/matmul.ts";
-import { patches } from "../ops/patches.ts";
 import { pool } from "../ops/pool.ts";
 import { tokens } from "../ops/tokens.ts";
-import type { Tensor } from "../tensor/tensor.ts";
-import { reshape } from "../tensor/tensor.ts";
-import { fieldsOf } from "./config.ts";
+import { numel, type Tensor } from "../tensor/tensor.ts";
+import { type ConfigFields, fieldsOf } from "./config.ts";
+import {
+  type BlockNames,
+  checkSize,
+  type Encoder,
+  encoder,
+  type Grid,
+  patchEmbedding,
+  readEncoder,
+  readGrid,
+  readInner,
+} from "./encoder.ts";
 import { defineModel, type ImageTower, type Pass, type Scope, type TextTower } from "./model.ts";
 
-type Activation = "exact" | "tanh" | "quick";
+export type Vision = Encoder & Grid;
 
-interface Tower {
-  readonly width: number;
-  readonly inner: number;
-  readonly depth: number;
-  readonly heads: number;
-  readonly activation: Activation;
-  readonly eps: number;
+interface Text extends Encoder {
+  readonly vocabulary: number;
+  readonly positions: number;
 }
 
-interface ClipConfig {
-  readonly vision: Tower & { readonly size: number; readonly patch: number };
-  readonly text: Tower & { readonly vocabulary: number; readonly positions: number };
+interface Clip {
+  readonly vision: Vision;
+  /** Undefined where the checkpoint has images alone. */
+  readonly text: Text | undefined;
+  /** Width of the space that images and texts share. */
   readonly shared: number;
 }
 
-const ACTIVATIONS: Readonly<Record<string, Activation>> = {
-  quick_gelu: "quick",
-  gelu: "exact",
-  gelu_new: "tanh",
-  gelu_pytorch_tanh: "tanh",
+const NAMES: BlockNames = {
+  norm1: "layer_norm1",
+  q: "self_attn.q_proj",
+  k: "self_attn.k_proj",
+  v: "self_attn.v_proj",
+  out: "self_attn.out_proj",
+  norm2: "layer_norm2",
+  fc1: "mlp.fc1",
+  fc2: "mlp.fc2",
 };
 
-/** What one block does besides attention's mask: in the last one, `pick` keeps only the rows that are read afterwards. */
-type Block = (pass: Pass, x: Tensor, batch: number, pick?: (x: Tensor) => Tensor) => Tensor;
-
-function block(scope: Scope, { width, inner, heads, activation, eps }: Tower, index: number, causal: boolean): Block {
-  const linear = (name: string, i: number, o: number, target: string) => scope.linear(name, i, o, { block: index, target });
-  const norm1 = scope.norm("layer_norm1", width, eps);
-  const norm2 = scope.norm("layer_norm2", width, eps);
-  const q = linear("self_attn.q_proj", width, width, "q");
-  const k = linear("self_attn.k_proj", width, width, "k");
-  const v = linear("self_attn.v_proj", width, width, "v");
-  const out = linear("self_attn.out_proj", width, width, "out");
-  const fc1 = linear("mlp.fc1", width, inner, "fc1");
-  const fc2 = linear("mlp.fc2", inner, width, "fc2");
-  return (pass, x, batch, pick = (rows) => rows) => {
-    const { tape } = pass;
-    const h = norm1(pass, x);
-    const mixed = tape.apply(attention, { q: q(pass, h), k: k(pass, h), v: v(pass, h) }, { batch, heads, causal });
-    const middle = out(pass, pick(mixed), pick(x));
-    return fc2(pass, tape.apply(gelu, { x: fc1(pass, norm2(pass, middle)) }, { kind: activation }), middle);
-  };
+interface VisionTower {
+  readonly image: ImageTower;
+  /** pixels (B, 3, size, size) → hidden state of the class token (B, width). */
+  classToken(pass: Pass, pixels: Tensor): Tensor;
 }
 
-const stack = (scope: Scope, tower: Tower, causal: boolean) =>
-  Array.from({ length: tower.depth }, (_, i) => block(scope.at(`encoder.layers.${i}`), tower, i, causal));
-
-/** Runs the blocks; the last one computes the picked rows alone from its attention on. */
-function run(pass: Pass, blocks: readonly Block[], x: Tensor, batch: number, pick: (x: Tensor) => Tensor): Tensor {
-  return blocks.reduce((h, one, i) => one(pass, h, batch, i === blocks.length - 1 ? pick : undefined), x);
-}
-
-function imageTower(scope: Scope, vision: ClipConfig["vision"]): ImageTower {
-  const { width, size, patch, eps } = vision;
-  const count = (size / patch) ** 2;
+/** The part that CLIPForImageClassification has too, which averages over the patches and leaves out the norm at the end. */
+export function visionTower(scope: Scope, vision: Vision): VisionTower {
+  const { width, size, across, eps } = vision;
+  const count = across ** 2 + 1;
   const at = scope.at("vision_model");
-  const kernel = at.tensor("embeddings.patch_embedding.weight", [width, 3, patch, patch]);
   const cls = at.tensor("embeddings.class_embedding", [width]);
-  const positions = at.tensor("embeddings.position_embedding.weight", [count + 1, width]);
+  const embedPatches = patchEmbedding(at.at("embeddings.patch_embedding"), width, vision, false);
+  const positions = at.tensor("embeddings.position_embedding.weight", [count, width]);
   const first = at.norm("pre_layrnorm", width, eps); // spelt so in every checkpoint
-  const blocks = stack(at, vision, false);
-  const last = at.norm("post_layernorm", width, eps);
+  const blocks = encoder(at, "encoder.layers", vision, NAMES);
+  const states = (pass: Pass, pixels: Tensor, pick?: (x: Tensor) => Tensor): Tensor => {
+    const { tape } = pass;
+    const batch = pixels.shape[0] as number;
+    const inputs = { patches: embedPatches(pass, pixels), cls, positions };
+    return blocks(pass, first(pass, tape.apply(tokens, inputs, { batch })), batch, pick);
+  };
   return {
-    size,
-    width,
-    tokens: count + 1,
-    features(pass, pixels) {
-      const { tape } = pass;
-      const batch = pixels.shape[0] as number;
-      const columns = tape.apply(patches, { pixels }, { patch });
-      const embedded = tape.apply(matmul, { a: columns, b: reshape(kernel, [width, 3 * patch * patch]) }, { transB: true });
-      const x = first(pass, tape.apply(tokens, { patches: embedded, cls, positions }, { batch }));
-      const classToken = (rows: Tensor) => tape.apply(pool, { x: rows }, { tokens: count + 1, kind: "row" });
-      return last(pass, run(pass, blocks, x, batch, classToken));
+    image: {
+      size,
+      width,
+      tokens: count,
+      features: (pass, pixels) => pass.tape.apply(pool, { x: states(pass, pixels) }, { tokens: count, kind: "mean", from: 1 }),
     },
+    classToken: (pass, pixels) => states(pass, pixels, (x) => pass.tape.apply(pool, { x }, { tokens: count, kind: "row" })),
   };
 }
 
-function textTower(scope: Scope, { vision, text, shared }: ClipConfig, scale: number): TextTower {
+function textTower(scope: Scope, text: Text, { vision, shared }: Clip, { classToken }: VisionTower): TextTower {
   const { width, vocabulary, positions, eps } = text;
-  const at = scope.at("text_model");
-  const table = at.tensor("embeddings.token_embedding.weight", [vocabulary, width]);
+  const imageNorm = scope.at("vision_model").norm("post_layernorm", vision.width, vision.eps);
+  const at = scope.at("text_model", "text");
+  const table = at.tensor("embeddings.token_embedding.weight", [vocabulary, width], { matrix: true });
   const places = at.tensor("embeddings.position_embedding.weight", [positions, width]);
-  const blocks = stack(at, text, true);
-  const last = at.norm("final_layer_norm", width, eps);
-  const imageProjection = scope.tensor("visual_projection.weight", [shared, vision.width]);
-  const textProjection = scope.tensor("text_projection.weight", [shared, width]);
+  const blocks = encoder(at, "encoder.layers", text, NAMES, true);
+  const textNorm = at.norm("final_layer_norm", width, eps);
+  const imageProjection = scope.tensor("visual_projection.weight", [shared, vision.width], { matrix: true });
+  const textProjection = scope.at("text_projection", "text").tensor("weight", [shared, width], { matrix: true });
   return {
     positions,
-    scale,
-    project: ({ tape }, features) => tape.apply(matmul, { a: features, b: imageProjection }, { transB: true }),
-    embed(pass, ids, ends) {
+    scale: scope.tensor("logit_scale", []),
+    embedImages(pass, pixels) {
+      return pass.tape.apply(matmul, { a: imageNorm(pass, classToken(pass, pixels)), b: imageProjection }, { transB: true });
+    },
+    embedTexts(pass, ids, ends) {
       const { tape } = pass;
       const batch = ends.shape[0] as number;
-      const x = tape.apply(embed, { ids, table, positions: places }, { tokens: positions });
-      const endToken = (rows: Tensor) => tape.apply(pool, { x: rows, rows: ends }, { tokens: positions, kind: "row" });
-      return tape.apply(matmul, { a: last(pass, run(pass, blocks, x, batch, endToken)), b: textProjection }, { transB: true });
+      const count = numel(ids.shape) / batch;
+      const x = tape.apply(embed, { ids, table, positions: places }, { tokens: count });
+      const endToken = (rows: Tensor) => tape.apply(pool, { x: rows, rows: ends }, { tokens: count, kind: "row" });
+      return tape.apply(matmul, { a: textNorm(pass, blocks(pass, x, batch, endToken)), b: textProjection }, { transB: true });
     },
   };
 }
 
-export default defineModel<ClipConfig>({
+const COMMON = { eps: 1e-5, act: "quick_gelu" };
+
+export function readVision(fields: ConfigFields, size?: number): Vision {
+  const vision = {
+    ...readEncoder(fields, { ...COMMON, width: 768, heads: 12 }),
+    inner: readInner(fields, 3072),
+    ...readGrid(fields, 32),
+  };
+  checkSize(vision, size);
+  fields.neutral("attention_dropout", 0);
+  fields.finish(["projection_dim"]);
+  return vision;
+}
+
+function readText(fields: ConfigFields): Text {
+  const text = {
+    ...readEncoder(fields, { ...COMMON, width: 512, heads: 8 }),
+    inner: readInner(fields, 2048),
+    vocabulary: fields.integer("vocab_size", 49_408, 2 ** 21),
+    positions: fields.integer("max_position_embeddings", 77, 8192),
+  };
+  fields.neutral("attention_dropout", 0);
+  fields.finish(["projection_dim"]);
+  return text;
+}
+
+export default defineModel<Clip>({
   title: "CLIP",
   types: ["clip"],
-  configure(json) {
-    const root = fieldsOf(json, "config.json");
-    const tower = (fields: ReturnType<typeof fieldsOf>): Tower => ({
-      width: fields.integer("hidden_size"),
-      inner: fields.integer("intermediate_size"),
-      depth: fields.integer("num_hidden_layers"),
-      heads: fields.integer("num_attention_heads"),
-      activation: fields.oneOf("hidden_act", ACTIVATIONS, "quick_gelu"),
-      eps: fields.number("layer_norm_eps", 1e-5),
-    });
-    const vision = root.object("vision_config");
-    const text = root.object("text_config");
-    return {
-      vision: { ...tower(vision), size: vision.integer("image_size"), patch: vision.integer("patch_size") },
-      text: { ...tower(text), vocabulary: text.integer("vocab_size", 49408), positions: text.integer("max_position_embeddings", 77) },
-      shared: root.integer("projection_dim", 512),
-    };
+  classes: { linear: "CLIPForImageClassification", text: "CLIPModel" },
+  outside: [/^text_model\./, /^(visual|text)_projection\./, /^logit_scale$/],
+  configure(json, size) {
+    const fields = fieldsOf(json);
+    // Where an old config has both, transformers takes all fields from the one with "_dict".
+    const part = (name: string) => fields.object(fields.has(`${name}_dict`) ? `${name}_dict` : name);
+    const [vision, text] = [readVision(part("vision_config"), size), readText(part("text_config"))];
+    const shared = fields.integer("projection_dim", 512, 16_384);
+    fields.finish(["logit_scale_init_value", "vision_config", "text_config"]);
+    const isClassifier = Array.isArray(json.architectures) && json.architectures.includes("CLIPForImageClassification");
+    return { vision, text: isClassifier ? undefined : text, shared };
   },
-  build(scope, config, scalar) {
-    return { image: imageTower(scope, config.vision), text: textTower(scope, config, Math.exp(scalar("logit_scale"))) };
+  build(scope, config) {
+    const vision = visionTower(scope, config.vision);
+    return { image: vision.image, ...(config.text && { text: textTower(scope, config.text, config, vision) }) };
   },
 });

@@ -1,12 +1,17 @@
 /** The contract of a model: a function built from checkpoint names and a config. It knows nothing of adapters or training. */
+import type { JsonObject } from "../formats/json.ts";
 import { layernorm } from "../ops/layernorm.ts";
 import type { Tape } from "../tensor/tape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+
+/** The halves of a model: a dual encoder has both, a plain one the first. */
+export type Tower = "image" | "text";
 
 /** One frozen linear layer that may be adapted: y = x·Wᵀ + bias. */
 export interface Site {
   /** The layer's name in the checkpoint, such as "vision_model.encoder.layers.0.self_attn.q_proj". */
   readonly path: string;
+  readonly tower: Tower;
   readonly in: number;
   readonly out: number;
   /** Index of the block it is in. */
@@ -16,7 +21,15 @@ export interface Site {
   /** (out, in) */
   readonly weight: Tensor;
   /** (out) */
-  readonly bias: Tensor;
+  readonly bias?: Tensor;
+}
+
+/** A tensor of the checkpoint that the model uses. */
+export interface Parameter {
+  /** Its name in the checkpoint of the whole model, such as "vit.embeddings.cls_token". */
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly tower: Tower;
 }
 
 /** One recording of the model: where launches go, and who multiplies by the weight of a site. */
@@ -29,28 +42,47 @@ export interface Pass {
 /** `add` (rows, out) is summed into the result: the residual stream costs no launch of its own. */
 export type Layer = (pass: Pass, x: Tensor, add?: Tensor) => Tensor;
 
+/** What is asked of a tensor beside its name and shape. */
+export interface Wanted {
+  /** It is no weight, but numbers that follow from the config: they are not in the checkpoint, and never trained. */
+  readonly values?: () => Float32Array<ArrayBuffer>;
+  /** Its readers take 16-bit numbers too: matmul as its second factor, embed as its table. */
+  readonly matrix?: boolean;
+}
+
 /** Looks a weight up by its checkpoint name; the shape is checked. */
-export type Weights = (name: string, shape: readonly number[]) => Tensor;
+export type Weights = (name: string, shape: readonly number[], wanted?: Wanted) => Tensor;
 
 /** A place in the checkpoint's names, where a model asks for its parts. */
 export class Scope {
   readonly #weights: Weights;
   readonly #prefix: string;
-  /** All sites declared so far, below any scope of one root. */
+  readonly #tower: Tower;
+  /** All sites and tensors declared so far, below any scope of one root. */
   readonly sites: Site[];
+  readonly parameters: Parameter[];
 
-  constructor(weights: Weights, prefix = "", sites: Site[] = []) {
+  constructor(weights: Weights, prefix = "", tower: Tower = "image", sites: Site[] = [], parameters: Parameter[] = []) {
     this.#weights = weights;
     this.#prefix = prefix;
+    this.#tower = tower;
     this.sites = sites;
+    this.parameters = parameters;
   }
 
-  at(name: string): Scope {
-    return new Scope(this.#weights, `${this.#prefix}${name}.`, this.sites);
+  /** What is declared below belongs to `tower`: the one it was in, unless it is named. */
+  at(name: string, tower = this.#tower): Scope {
+    return new Scope(this.#weights, name ? `${this.#prefix}${name}.` : this.#prefix, tower, this.sites, this.parameters);
   }
 
-  tensor(name: string, shape: readonly number[]): Tensor {
-    return this.#weights(this.#prefix + name, shape);
+  tensor(name: string, shape: readonly number[], wanted?: Wanted): Tensor {
+    this.parameters.push({ name: this.#prefix + name, shape, tower: this.#tower });
+    return this.#weights(this.#prefix + name, shape, wanted);
+  }
+
+  /** Numbers that follow from the config alone, made when they are first needed. */
+  constant(name: string, shape: readonly number[], values: () => Float32Array<ArrayBuffer>): Tensor {
+    return this.#weights(this.#prefix + name, shape, { values });
   }
 
   /** Layer normalisation over the last axis. */
@@ -61,15 +93,18 @@ export class Scope {
   }
 
   /** Declares a site: its name, its shape and its place are stated once, here. */
-  linear(name: string, inner: number, out: number, place: { readonly block: number; readonly target: string }): Layer {
+  linear(name: string, inner: number, out: number, place: Pick<Site, "block" | "target"> & { readonly bias?: boolean }): Layer {
+    const { block, target, bias = true } = place;
     const at = this.at(name);
     const site: Site = {
       path: this.#prefix + name,
+      tower: this.#tower,
       in: inner,
       out,
-      ...place,
-      weight: at.tensor("weight", [out, inner]),
-      bias: at.tensor("bias", [out]),
+      block,
+      target,
+      weight: at.tensor("weight", [out, inner], { matrix: true }),
+      ...(bias && { bias: at.tensor("bias", [out]) }),
     };
     this.sites.push(site);
     return (pass, x, add) => pass.linear(site, x, add);
@@ -82,22 +117,22 @@ export interface ImageTower {
   readonly size: number;
   /** Rows of activations that an image has inside. */
   readonly tokens: number;
-  /** Numbers in the pooled features; what a linear head reads. */
+  /** Numbers in the pooled features. */
   readonly width: number;
-  /** pixels (B, 3, size, size) → features (B, width). */
+  /** pixels (B, 3, size, size) → what transformers' image classifier of this model reads (B, width). */
   features(pass: Pass, pixels: Tensor): Tensor;
 }
 
-/** A dual encoder's other half: features and texts meet in one space. */
+/** A dual encoder's other half: images and texts meet in one space. */
 export interface TextTower {
-  /** Token positions of every text. */
+  /** Token positions of a text at most. */
   readonly positions: number;
-  /** features (B, width) → image embeddings (B, shared), not normalised. */
-  project(pass: Pass, features: Tensor): Tensor;
-  /** ids (B · positions) and the index of each end token (B) → text embeddings (B, shared), not normalised. */
-  embed(pass: Pass, ids: Tensor, ends: Tensor): Tensor;
-  /** Cosines are multiplied by this. */
-  readonly scale: number;
+  /** pixels (B, 3, size, size) → image embeddings (B, shared), not normalised. */
+  embedImages(pass: Pass, pixels: Tensor): Tensor;
+  /** ids (n · tokens), tokens ≤ positions, and the index of each end token (n) → text embeddings (n, shared), not normalised. */
+  embedTexts(pass: Pass, ids: Tensor, ends: Tensor): Tensor;
+  /** () Cosines are multiplied by exp of this. */
+  readonly scale: Tensor;
 }
 
 export interface Model {
@@ -105,15 +140,26 @@ export interface Model {
   readonly text?: TextTower;
 }
 
-/** Fields of a config.json, read with named errors. */
 export interface ModelDef<C> {
   readonly title: string;
   /** Values of `model_type` in config.json that this file handles. */
   readonly types: readonly string[];
-  /** Reads config.json; throws an error that names the field it does not handle. */
-  configure(config: Readonly<Record<string, unknown>>): C;
-  /** `scalar` reads a single number of the checkpoint on the CPU. */
-  build(scope: Scope, config: C, scalar: (name: string) => number): Model;
+  /** Begins the names of a whole model; checkpoints of the bare encoder leave it out: "vit.". */
+  readonly prefix?: string;
+  /** transformers' class for the model with each kind of head, as config.json's `architectures` names it. */
+  readonly classes: { readonly linear: string; readonly text?: string };
+  /** Match the names of tensors that the class with a linear head does not have: the other tower of a dual encoder. */
+  readonly outside?: readonly RegExp[];
+  /** config.json of the class with a linear head, where that has another form than the base's own. */
+  whole?(config: JsonObject): JsonObject;
+  /** A module or tensor name of the checkpoint as transformers 5 has it in memory, where that differs. */
+  renamed?(name: string): string;
+  /**
+   * Reads config.json; throws an error that names the field it does not handle. `size`: side of the images it will be given,
+   * the config's own where undefined.
+   */
+  configure(config: Readonly<Record<string, unknown>>, size?: number): C;
+  build(scope: Scope, config: C): Model;
 }
 
 export const defineModel = <C>(def: ModelDef<C>): ModelDef<C> => def;

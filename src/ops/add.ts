@@ -17,4 +17,5 @@ export const add = defineOp<"a" | "b", never, { factor: number }>({
     r.run({ shader: "elementwise", entry: "scale", buffers: { a: dy, y: db }, params: { n, factor }, groups: flatGroups(n) });
     return { a: dy, b: db };
   },
+  onnx: (g, { a, b }, { factor }) => g.node("Add", [a, factor === 1 ? b : g.node("Mul", [b, g.floats([factor])])]),
 });

@@ -30,6 +30,19 @@ export const attention = defineOp<"q" | "k" | "v", never, Attention>({
     if (need.v) r.run({ ...launch, entry: "values", buffers: { q, k, dy, softmax, dv } });
     return { q: dq, k: dk, v: dv };
   },
+  onnx(g, { q, k, v }, { batch, heads, causal = false }, shapes) {
+    const [rows, width] = shapes.q as [number, number];
+    const tokens = rows / batch;
+    const head = width / heads;
+    const turn = (x: string, perm: readonly number[]) => g.node("Transpose", [x], { perm });
+    const split = (x: string) => g.node("Reshape", [x, g.integers([-1, tokens, heads, head])]);
+    const query = g.node("Mul", [turn(split(q), [0, 2, 1, 3]), g.floats([1 / Math.sqrt(head)])]);
+    const scores = g.node("MatMul", [query, turn(split(k), [0, 2, 3, 1])]);
+    const later = Array.from({ length: tokens ** 2 }, (_, i) => (i % tokens > Math.floor(i / tokens) ? -Infinity : 0));
+    const seen = causal ? g.node("Add", [scores, g.floats(later, [tokens, tokens])]) : scores;
+    const mixed = g.node("MatMul", [g.node("Softmax", [seen], { axis: -1 }), turn(split(v), [0, 2, 1, 3])]);
+    return g.node("Reshape", [turn(mixed, [0, 2, 1, 3]), g.integers([-1, width])]);
+  },
 });
 
 function launchFor({ shape }: Tensor, { batch, heads, causal = false }: Attention) {

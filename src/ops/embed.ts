@@ -1,9 +1,10 @@
-import { numel, type Tensor } from "../tensor/tensor.ts";
-import { defineOp, flatGroups } from "./op.ts";
+import { isPacked, numel, type Tensor } from "../tensor/tensor.ts";
+import { defineOp, flatGroups, packing } from "./op.ts";
 
 /**
- * y (B·T, D) = table (V, D)[ids (B·T)] + positions (at least T, D)[t]. An id ≥ V is taken for V − 1. The gradient of the table
- * costs V·D·B·T comparisons, the price of a fixed order without atomics: meant for small tables, or frozen ones.
+ * y (B·T, D) = table (V, D)[ids (B·T)] + positions (at least T, D)[t]. An id ≥ V is taken for V − 1. A frozen table may be packed.
+ * The gradient of the table is summed along the rows of one id, linked in order: the price of a fixed order without atomics is
+ * (B·T)² comparisons.
  */
 export const embed = defineOp<"ids" | "table" | "positions", never, { readonly tokens: number }>({
   name: "embed",
@@ -17,9 +18,10 @@ export const embed = defineOp<"ids" | "table" | "positions", never, { readonly t
     r.run({
       shader: "embed",
       entry: "forward",
-      buffers: { ids, table, positions, y },
+      buffers: { ids, table: isPacked(table) ? positions : table, half_table: table, positions, y },
       params: sizes(ids, table, positions, t),
       groups: flatGroups(rows * d),
+      overrides: { PACKED: packing(table) },
     });
     return { y };
   },
@@ -28,13 +30,12 @@ export const embed = defineOp<"ids" | "table" | "positions", never, { readonly t
     const grads: { table?: Tensor; positions?: Tensor } = {};
     if (need.table) {
       grads.table = r.out(table.shape);
-      r.run({
-        shader: "embed",
-        entry: "backward_table",
-        buffers: { ids, dy, dtable: grads.table },
-        params,
-        groups: flatGroups(numel(table.shape)),
-      });
+      const links = r.out([numel(ids.shape), 2], "u32");
+      const run = (entry: string, buffers: Readonly<Record<string, Tensor>>, n: number) =>
+        r.run({ shader: "embed", entry, buffers, params, groups: flatGroups(n) });
+      run("links", { ids, links_out: links }, numel(ids.shape));
+      run("clear", { dtable: grads.table }, numel(table.shape));
+      run("backward_table", { ids, dy, links_in: links, dtable: grads.table }, numel(dy.shape));
     }
     if (need.positions) {
       grads.positions = r.out(positions.shape);

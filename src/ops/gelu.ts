@@ -30,4 +30,11 @@ export const gelu = defineOp<"x", never, Gelu>({
     });
     return { x: dx };
   },
+  onnx(g, { x }, { kind }) {
+    const times = (a: string, factor: number) => g.node("Mul", [a, g.floats([factor])]);
+    if (kind === "quick") return g.node("Mul", [x, g.node("Sigmoid", [times(x, 1.702)])]);
+    const cubic = () => g.node("Add", [x, times(g.node("Mul", [x, g.node("Mul", [x, x])]), 0.044715)]);
+    const inner = kind === "exact" ? g.node("Erf", [times(x, Math.SQRT1_2)]) : g.node("Tanh", [times(cubic(), Math.sqrt(2 / Math.PI))]);
+    return times(g.node("Mul", [x, g.node("Add", [inner, g.floats([1])])]), 0.5);
+  },
 });

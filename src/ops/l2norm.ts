@@ -32,4 +32,9 @@ export const l2norm = defineOp<"x">({
     });
     return { x: dx };
   },
+  onnx(g, { x }) {
+    // Below 1e-19 the squares of the kernel are zero, and so is y.
+    const length = g.node("Max", [g.node("ReduceL2", [x], { axes: [1] }), g.floats([1e-19])]);
+    return g.node("Div", [x, length]);
+  },
 });

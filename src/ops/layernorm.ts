@@ -58,6 +58,7 @@ export const layernorm = defineOp<"x" | "gamma" | "beta", never, { readonly eps:
     }
     return grads;
   },
+  onnx: (g, { x, gamma, beta }, { eps }) => g.node("LayerNormalization", [x, gamma, beta], { axis: -1, epsilon: { real: eps } }),
 });
 
 /** (n), the sum over the rows of x (rows, n). */
@@ -68,7 +69,7 @@ function sumRows(r: Recorder, x: Tensor): Tensor {
     shader: "reduce",
     entry: "columns",
     buffers: { x, y },
-    params: { n, rows, alpha: 1 },
+    params: { n, rows },
     groups: flatGroups(n, 1),
     overrides: { WG: rowWidth(r) },
   });

@@ -22,4 +22,12 @@ export const patches = defineOp<"pixels", never, { readonly patch: number }>({
     });
     return { y };
   },
+  onnx(g, { pixels }, { patch }, shapes) {
+    const [, , height, width] = shapes.pixels as [number, number, number, number];
+    const [down, across] = [Math.floor(height / patch), Math.floor(width / patch)];
+    const whole = [down * patch, across * patch];
+    const inside = g.node("Slice", [pixels, g.integers([0, 0]), g.integers(whole), g.integers([2, 3])]);
+    const cut = g.node("Reshape", [inside, g.integers([-1, 3, down, patch, across, patch])]);
+    return g.node("Reshape", [g.node("Transpose", [cut], { perm: [0, 2, 4, 1, 3, 5] }), g.integers([-1, 3 * patch * patch])]);
+  },
 });

@@ -14,14 +14,25 @@ const on = (out: number, inner: number, rank: number, spare = 0) => {
   };
 };
 
+/** The same with B as codes. */
+const coded = (...sizes: Parameters<typeof on>) => {
+  const shapes = on(...sizes);
+  const [rows, cols] = shapes.basisB as [number, number];
+  return { shapes: { ...shapes, basisB: [rows, Math.ceil(cols / 4)], levels: [1, 256] }, integers: { basisB: 2 ** 32 } };
+};
+
 export default defineOracle({
   op: randlora,
   // The paper's Σ_b B_b Λ_b A Γ_b, term by term, with PEFT's pairing of columns (column c of B meets rank c div n, basis c mod n).
-  reference({ w, basisB, basisA, lambda, gamma }, shapes, { gain }) {
+  reference({ w, basisB, basisA, lambda, gamma, levels }, shapes, { gain }) {
     const [out, inner] = shapes.w as [number, number];
     const [rank, bases] = shapes.lambda as [number, number];
     const [strideA, strideB] = [shapes.basisA[1] as number, shapes.basisB[1] as number];
     const small = Math.min(out, inner);
+    const entry = (m: number, c: number): number => {
+      if (!levels) return basisB[m * strideB + c]!;
+      return levels[Math.floor(basisB[m * strideB + Math.floor(c / 4)]! / 256 ** (c % 4)) % 256]!;
+    };
     const y = w.slice();
     for (let o = 0; o < out; o++) {
       for (let i = 0; i < inner; i++) {
@@ -29,7 +40,7 @@ export default defineOracle({
         for (let k = 0; k < rank; k++) {
           for (let b = 0; b < bases; b++) {
             const c = k * bases + b;
-            y[o * inner + i]! += gain * basisB[m * strideB + c]! * lambda[c]! * basisA[k * strideA + j]! * gamma[b * small + j]!;
+            y[o * inner + i]! += gain * entry(m, c) * lambda[c]! * basisA[k * strideA + j]! * gamma[b * small + j]!;
           }
         }
       }
@@ -42,8 +53,18 @@ export default defineOracle({
     { name: "odd, wide, rank does not divide", shapes: on(13, 29, 5, 2), cfg: { gain: 0.25 } },
     { name: "odd, tall, from larger bases", shapes: on(37, 11, 3, 3), cfg: { gain: 0.25 } },
     { name: "square, several tiles", shapes: on(40, 40, 2), cfg: { gain: 0.1 } },
-    { name: "rank beyond a tile", shapes: on(36, 70, 70), cfg: { gain: 0.1 } },
+    { name: "in fours, wide, from larger bases", shapes: on(12, 44, 5, 4), cfg: { gain: 0.25 } },
+    { name: "in fours, tall, several slices", shapes: on(264, 8, 3, 4), cfg: { gain: 0.1 } },
+    { name: "rank beyond a tile", shapes: on(36, 72, 70), cfg: { gain: 0.1 } },
     // ΔW is a thousandth of w: the update must survive its addition to a large weight to float32's rounding.
     { name: "small update of a large weight", shapes: on(16, 12, 4), cfg: { gain: 0.01 }, offset: { w: 1000 } },
+    { name: "smallest, coded", ...coded(1, 1, 1), cfg: { gain: 1 } },
+    { name: "coded, odd, wide, rank does not divide", ...coded(13, 29, 5, 2), cfg: { gain: 0.25 } },
+    { name: "coded, odd, tall, from larger bases", ...coded(37, 11, 3, 3), cfg: { gain: 0.25 } },
+    { name: "coded, odd, several tiles, bases begin inside a word", ...coded(41, 41, 3), cfg: { gain: 0.1 } },
+    { name: "coded, in fours, wide, from larger bases", ...coded(12, 44, 5, 4), cfg: { gain: 0.25 } },
+    { name: "coded, in fours, tall, several slices", ...coded(264, 8, 3, 4), cfg: { gain: 0.1 } },
+    { name: "coded, several tiles", ...coded(44, 40, 3), cfg: { gain: 0.1 } },
+    { name: "coded, rank beyond a tile", ...coded(36, 72, 70), cfg: { gain: 0.1 } },
   ],
 });

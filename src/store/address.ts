@@ -1,8 +1,11 @@
 /** The settings in the URL's hash: compact, only what differs from the defaults, and nothing in it is trusted. */
 import type { Field } from "../adapters/adapter.ts";
+import type { TargetModules } from "../formats/target.ts";
 import type { LaneConfig, RunConfig } from "../train/run.ts";
-import { clampTo, DEFAULTS, MAX_LANES, MAX_TEMPLATE, MODELS, NUMBERS, type NumberName, RATE, TARGETS } from "./config.ts";
+import { clampTo, DEFAULTS, MAX_LANES, MAX_TEMPLATE, NUMBERS, type NumberName, RATE } from "./config.ts";
 import { completeSettings, findMethod } from "./methods.ts";
+import { isAdapterName, isModelName } from "./names.ts";
+import { fromAddress, toAddress } from "./targets.ts";
 
 export interface Address {
   readonly config: RunConfig;
@@ -28,19 +31,23 @@ export function writeAddress({ config, match, sample }: Address): string {
   if (!match) hash.set("match", "0");
   for (const [name] of numbers) if (config[name] !== DEFAULTS[name]) hash.set(name, String(config[name]));
   if (config.model !== DEFAULTS.model) hash.set("model", config.model);
-  if (config.targets.join() !== DEFAULTS.targets.join()) hash.set("targets", config.targets.join("."));
+  if (config.precision !== DEFAULTS.precision) hash.set("precision", config.precision);
+  const [image, text] = [toAddress(config.targets.image), toAddress(config.targets.text)];
+  if (image !== toAddress(DEFAULTS.targets.image)) hash.set("targets", image);
+  if (text) hash.set("text", text);
   if (config.head.kind === "linear") hash.set("head", "linear");
   else if (DEFAULTS.head.kind === "text" && config.head.template !== DEFAULTS.head.template) hash.set("prompt", config.head.template);
   return hash.toString();
 }
 
-/** "lora_r-16_lr-0.001": settings at their method's default are left out. */
-function writeLane({ method, settings, lr }: LaneConfig): string {
+/** "lora_r-16_lr-0.001_from-name": settings at their method's default are left out. */
+function writeLane({ method, settings, lr, adapter }: LaneConfig): string {
   const known = findMethod(method);
   const parts = Object.entries(completeSettings(method, settings))
     .filter(([name, value]) => value !== known?.fields[name]?.default)
     .map(([name, value]) => `${name}-${value}`);
   if (lr !== known?.defaultLr) parts.push(`lr-${lr}`);
+  if (adapter !== undefined) parts.push(`from-${adapter}`);
   return [method, ...parts].join("_");
 }
 
@@ -63,17 +70,25 @@ export function readAddress(hash: string): ReadAddress {
   }
   const model = take("model");
   if (model !== undefined) {
-    if (MODELS.includes(model)) config.model = model;
-    else notices.push("The link names a model that this page does not have; the usual one is used.");
+    if (isModelName(model)) config.model = model;
+    else notices.push("The link names a model that this page cannot find; the usual one is used.");
   }
-  const targets = take("targets");
-  if (targets !== undefined) {
-    const asked = new Set(targets.split("."));
-    const known = TARGETS.filter((target) => asked.has(target));
-    if (known.length > 0) config.targets = known;
-    if (known.length === 0 || known.length < asked.size) notices.push("Layers that this model does not have were left out.");
-  }
+  const precision = take("precision");
+  if (precision === "half") config.precision = precision;
+  else if (precision !== undefined && precision !== "checkpoint")
+    notices.push("The link's precision is not known; the checkpoint's is used.");
+  const read = (given: string | undefined, otherwise: TargetModules): TargetModules => {
+    if (!given) return otherwise;
+    const { targets = otherwise, problem } = fromAddress(given);
+    if (problem) notices.push(problem);
+    return targets;
+  };
+  const [image, text] = [take("targets"), take("text")];
+  if (image === "") notices.push("The link names no layers; the usual ones are used.");
+  config.targets = { image: read(image, DEFAULTS.targets.image), text: read(text, DEFAULTS.targets.text) };
   config.head = readHead(take("head"), take("prompt"), notices);
+  // The text tower is trained only where it gives the answers.
+  if (config.head.kind === "linear") config.targets = { ...config.targets, text: [] };
   const lanes = take("lanes");
   if (lanes !== undefined) config.lanes = readLanes(lanes, notices);
   const match = take("match") !== "0";
@@ -118,12 +133,14 @@ function readLane(text: string, notices: string[]): LaneConfig[] {
   }
   const settings: Record<string, number> = { ...completeSettings(id, {}) };
   let lr = method.defaultLr;
+  let adapter: string | undefined;
   for (const part of parts) {
     const [, name = "", value = ""] = /^([^-]*)-(.*)$/.exec(part) ?? [];
     const field = Object.hasOwn(method.fields, name) ? method.fields[name] : undefined;
     if (name === "lr") lr = readNumber(`${method.title}'s learning rate`, RATE, value, method.defaultLr, notices);
+    else if (name === "from" && isAdapterName(value)) adapter = value;
     else if (field) settings[name] = readNumber(`${method.title}'s ${field.label}`, field, value, field.default, notices);
     else notices.push(`${method.title} has no such setting as the link gives it; it was left out.`);
   }
-  return [{ method: id, settings, lr }];
+  return [{ method: id, settings, lr, ...(adapter !== undefined && { adapter }) }];
 }

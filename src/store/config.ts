@@ -1,5 +1,6 @@
 /** The settings of a run: their ranges, their defaults and what keeps them sane. */
 import type { Field } from "../adapters/adapter.ts";
+import type { Targets } from "../train/catalog.ts";
 import type { LaneConfig, RunConfig } from "../train/run.ts";
 import { completeSettings, countParameters, findMethod, matchSettings } from "./methods.ts";
 
@@ -60,9 +61,9 @@ export const RATE: Field = {
   step: 1e-6,
 };
 
-/** Folders under public/models that come with the page. */
-export const MODELS: readonly string[] = ["clip-tiny"];
-export const TARGETS = ["q", "k", "v", "out", "fc1", "fc2"] as const;
+/** Names of the layers that every block may have. */
+export const TARGETS: readonly string[] = ["q", "k", "v", "out", "fc1", "fc2"];
+const IMAGE_ONLY: Targets = { image: TARGETS, text: [] };
 export const MAX_LANES = 4;
 export const MAX_TEMPLATE = 200;
 /** What a text head starts with for images of no known kind. */
@@ -72,10 +73,11 @@ export const PHOTO_TEMPLATE = "a photo of a {class}.";
 export const DEFAULTS: RunConfig = {
   version: 1,
   model: "clip-tiny",
+  precision: "checkpoint",
   seed: 0,
   validation: 0.2,
   head: { kind: "text", template: "a satellite photo of {class}." },
-  targets: TARGETS,
+  targets: IMAGE_ONLY,
   lanes: [
     { method: "lora", settings: { rank: 32, alpha: 64 }, lr: 3e-3 },
     { method: "randlora", settings: { rank: 2, alpha: 20 }, lr: 1e-3 },
@@ -95,32 +97,58 @@ export function clampTo(field: Field, value: number): number | undefined {
   return Math.min(field.max, Math.max(field.min, whole ? Math.round(value) : value));
 }
 
-export function clampLane(lane: LaneConfig): LaneConfig {
-  const fields = Object.entries(findMethod(lane.method)?.fields ?? {});
-  const settings = completeSettings(lane.method, lane.settings);
+export function clampLane({ method, settings: given, lr, adapter }: LaneConfig): LaneConfig {
+  const fields = Object.entries(findMethod(method)?.fields ?? {});
+  const settings = completeSettings(method, given);
   return {
-    method: lane.method,
+    method,
     settings: Object.fromEntries(fields.map(([name, field]) => [name, clampTo(field, settings[name] ?? field.default) ?? field.default])),
-    lr: clampTo(RATE, lane.lr) ?? RATE.default,
+    lr: clampTo(RATE, lr) ?? RATE.default,
+    ...(adapter !== undefined && { adapter }),
   };
 }
 
-export function laneParameters(config: RunConfig, lane: LaneConfig): number {
-  return countParameters(config.model, config.targets, lane.method, lane.settings);
+export function laneParameters(config: RunConfig, { method, settings }: LaneConfig): number {
+  return countParameters(config, method, settings);
 }
 
-/** Gives every lane of another method than the first lane's about as many parameters as the first lane has. */
+/** The lane whose size the others are given: the first that can have any. */
+function pacemaker({ lanes }: RunConfig): LaneConfig | undefined {
+  return lanes.find(({ method }) => findMethod(method)?.sized);
+}
+
+/** Gives every lane of another method about as many parameters as the first lane has whose method has a choice. */
 export function matchLanes(config: RunConfig): RunConfig {
-  const [first, ...others] = config.lanes;
-  if (!first) return config;
-  const budget = laneParameters(config, first);
-  if (budget === 0) return config;
-  const matched = others.map((lane) =>
-    lane.method === first.method
+  const first = pacemaker(config);
+  const budget = first ? laneParameters(config, first) : 0;
+  if (!first || budget === 0) return config;
+  const lanes = config.lanes.map((lane) =>
+    lane.method === first.method || lane.adapter !== undefined
       ? lane
-      : { ...lane, settings: matchSettings(config.model, config.targets, lane.method, lane.settings, budget) },
+      : { ...lane, settings: matchSettings(config, lane.method, lane.settings, budget) },
   );
-  return { ...config, lanes: [first, ...matched] };
+  return { ...config, lanes };
+}
+
+/** How near a lane comes to the lane that sets the size. */
+export type Nearness =
+  /** It is the one that sets it. */
+  | { readonly kind: "first" }
+  /** Its size is what it is: by its method, or because it was imported. `ratio`: its size over the first's. */
+  | { readonly kind: "fixed"; readonly ratio: number }
+  | { readonly kind: "near"; readonly ratio: number };
+
+/** Per lane; undefined where there is nothing to compare. */
+export function nearness(config: RunConfig): readonly (Nearness | undefined)[] {
+  const first = pacemaker(config);
+  const budget = first ? laneParameters(config, first) : 0;
+  return config.lanes.map((lane) => {
+    if (lane === first) return { kind: "first" };
+    const size = laneParameters(config, lane);
+    if (budget === 0) return undefined;
+    const fixed = lane.adapter !== undefined || !findMethod(lane.method)?.sized;
+    return { kind: fixed ? "fixed" : "near", ratio: size / budget };
+  });
 }
 
 /** Epochs are a way to say steps once the number of training images is known. */

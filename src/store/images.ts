@@ -3,17 +3,20 @@ import { create } from "zustand";
 import type { Imported, ImportOptions, Progress } from "../data/collect.ts";
 import type { Dataset, ImportReport, Preprocess } from "../data/dataset.ts";
 import { removeClass, renameClass } from "../data/edit.ts";
-import { fromDrop, fromFiles } from "../data/folder.ts";
+import { fromFiles } from "../data/folder.ts";
 import { importImages } from "../data/importer.ts";
-import { parsePreprocess } from "../data/preprocess.ts";
 import { openSample, SAMPLES } from "../data/samples.ts";
 import type { Source } from "../data/source.ts";
 import type { Fault } from "../gpu/device.ts";
 import { PHOTO_TEMPLATE } from "./config.ts";
+import { faultFrom } from "./engine.ts";
+import { preprocessOf, samePixels } from "./models.ts";
 import { useSetup } from "./setup.ts";
 
 interface Images {
   readonly dataset: Dataset | null;
+  /** How its images were prepared. */
+  readonly prepared: Preprocess | null;
   /** Of the newest import. */
   readonly report: ImportReport | null;
   /** While files are read. */
@@ -23,38 +26,26 @@ interface Images {
   readonly fault: Fault | null;
 }
 
-export const useImages = create<Images>()(() => ({ dataset: null, report: null, importing: null, fresh: [], fault: null }));
+export const useImages = create<Images>()(() => ({
+  dataset: null,
+  prepared: null,
+  report: null,
+  importing: null,
+  fresh: [],
+  fault: null,
+}));
 
 const FRESH = 12;
 let abort: AbortController | undefined;
-const preparations = new Map<string, Promise<Preprocess>>();
-
-/** How the chosen model wants its images. */
-export function preprocessOf(model: string): Promise<Preprocess> {
-  let found = preparations.get(model);
-  if (!found) {
-    found = fetchPreprocess(model);
-    // A failed fetch must not be what every later import gets.
-    found.catch(() => preparations.delete(model));
-    preparations.set(model, found);
-  }
-  return found;
-}
-
-async function fetchPreprocess(model: string): Promise<Preprocess> {
-  const response = await fetch(`models/${model}/preprocessor_config.json`);
-  if (!response.ok) throw new Error(`The model ${model} could not be fetched (HTTP ${response.status}).`);
-  return parsePreprocess(await response.json());
-}
 
 /** Folders, zips and files, into `className` where it is given and else into the class of their folder. */
 export function importFiles(files: Iterable<File>, className?: string): Promise<void> {
   return takeOwn(fromFiles([...files], className));
 }
 
-/** Call it inside the drop event: browsers empty the list afterwards. */
-export function importDrop(items: Iterable<DataTransferItem>, className?: string): Promise<void> {
-  return takeOwn(fromDrop(items, className), className !== undefined);
+/** What was dropped, listed already. */
+export function importListed(source: Promise<Source>, className?: string): Promise<void> {
+  return takeOwn(source, className !== undefined);
 }
 
 export async function loadSample(id: string): Promise<void> {
@@ -101,14 +92,21 @@ function edit(change: (dataset: Dataset) => Dataset): void {
 async function takeOwn(source: Promise<Source>, intoClass = false): Promise<void> {
   const { sample, config } = useSetup.getState();
   const { dataset } = useImages.getState();
-  // Someone's own folder replaces a sample set and joins their other images.
-  const into = dataset && (sample === null || intoClass) ? dataset : undefined;
+  // Someone's own folder replaces a sample set and joins their other images, unless these were prepared for another model.
+  const into = dataset && (sample === null || intoClass) && (await fits(config.model)) ? dataset : undefined;
   if (!(await take("your images", source, into))) return;
   const prompts = SAMPLES.map(({ prompt }) => prompt);
   if (!into && config.head.kind === "text" && prompts.includes(config.head.template)) {
     useSetup.getState().setTemplate(PHOTO_TEMPLATE);
   }
   useSetup.getState().setSample(null);
+}
+
+/** Whether the images that are there are as the model wants them. */
+async function fits(model: string): Promise<boolean> {
+  const { prepared } = useImages.getState();
+  const wanted = await preprocessOf(model).catch(() => null);
+  return !prepared || !wanted || samePixels(prepared, wanted);
 }
 
 /** Whether images came in. */
@@ -128,18 +126,18 @@ async function take(name: string, opening: Promise<Source>, into?: Dataset): Pro
     const imported = await importImages(source, preprocess, { signal, onProgress, into });
     // A newer import has the page.
     if (signal !== abort?.signal) return false;
-    return accept(imported, into !== undefined);
+    return accept(imported, preprocess, into !== undefined);
   } catch (error) {
     if (signal !== abort?.signal) return false;
-    const what = error instanceof Error ? error.message : String(error);
-    failImport(what, "Check that the file can still be opened, and try again.");
+    const { what, todo } = faultFrom(error, "", "Check that the file can still be opened, and try again.");
+    failImport(what, todo);
     return false;
   }
 }
 
-function accept({ dataset, report }: Imported, joined: boolean): boolean {
+function accept({ dataset, report }: Imported, prepared: Preprocess, joined: boolean): boolean {
   if (report.taken > 0 || joined) {
-    useImages.setState({ dataset, report, importing: null, fresh: [] });
+    useImages.setState({ dataset, prepared, report, importing: null, fresh: [] });
     return true;
   }
   const classless = report.notes.some(({ kind }) => kind === "no class");

@@ -1,38 +1,42 @@
 /** What the page knows of the methods: titles, settings, and parameter counts on the chosen model. */
-import type { SiteShape } from "../adapters/adapter.ts";
-import { type Method, methods, siteShapes } from "../train/catalog.ts";
+import type { Family, Outline } from "../adapters/adapter.ts";
+import { adapters, type Method as Catalogued, methods as catalogued, type Targets } from "../train/catalog.ts";
+import { outline } from "../train/outline.ts";
+import type { RunConfig } from "../train/run.ts";
 
-export type { Method };
+export interface Method extends Catalogued {
+  /** Its number of parameters can be chosen. */
+  readonly sized: boolean;
+  /** How it leaves as a PEFT folder: in a form of its own, written as LoRA, or not at all. */
+  readonly leaves: "own" | "lora" | "merged";
+  /** Its files hold frozen bases, which PEFT ≤ 0.20 has under every module. */
+  readonly hasBases: boolean;
+}
 export type Settings = Readonly<Record<string, number>>;
 type ModelConfig = Readonly<Record<string, unknown>>;
 
-/** config.json of the models that were asked for, from which the adapted layers follow. */
-const models = new Map<string, ModelConfig>();
-const shapes = new Map<string, readonly SiteShape[]>();
+/** In the order in which they are offered. */
+const FAMILIES: readonly Family[] = ["Low rank", "Random bases", "Whole model", "Ours"];
 
-export async function loadModelConfig(model: string): Promise<void> {
-  if (models.has(model)) return;
-  const response = await fetch(`models/${model}/config.json`);
-  if (!response.ok) throw new Error(`The model ${model} could not be fetched (HTTP ${response.status}).`);
-  setModelConfig(model, (await response.json()) as ModelConfig);
-}
-
-export function setModelConfig(model: string, config: ModelConfig): void {
-  models.set(model, config);
-}
-
-/** The adapted layers; none while the model is not known. */
-function sitesOf(model: string, targets: readonly string[]): readonly SiteShape[] {
-  const config = models.get(model);
-  if (!config) return [];
-  const key = `${model} ${targets.join()}`;
-  const found = shapes.get(key) ?? siteShapes(config, targets);
-  shapes.set(key, found);
-  return found;
-}
+const methods: readonly Method[] = catalogued.map((method) => {
+  const { match, peft, inner } = adapters.get(method.id) ?? {};
+  const hasFactors = (inner?.({ in: 2, out: 2 }, completed(method, {})) ?? 0) > 0;
+  return {
+    ...method,
+    sized: match !== undefined,
+    leaves: peft ? "own" : hasFactors ? "lora" : "merged",
+    hasBases: peft?.shared !== undefined,
+  };
+});
 
 export function listMethods(): readonly Method[] {
   return methods;
+}
+
+/** All methods by family, in the order in which they were published. */
+export function groupMethods(): readonly { readonly title: string; readonly methods: readonly Method[] }[] {
+  const byPaper = methods.toSorted((a, b) => a.paper.localeCompare(b.paper) || a.title.localeCompare(b.title));
+  return FAMILIES.map((title) => ({ title, methods: byPaper.filter(({ family }) => family === title) }));
 }
 
 export function findMethod(id: string): Method | undefined {
@@ -41,15 +45,56 @@ export function findMethod(id: string): Method | undefined {
 
 /** Every field of the method, absent ones by their default. */
 export function completeSettings(id: string, settings: Settings): Settings {
-  const fields = Object.entries(findMethod(id)?.fields ?? {});
+  return completed(findMethod(id), settings);
+}
+
+function completed(method: Pick<Catalogued, "fields"> | undefined, settings: Settings): Record<string, number> {
+  const fields = Object.entries(method?.fields ?? {});
   return { ...Object.fromEntries(fields.map(([name, field]) => [name, field.default])), ...settings };
 }
 
-export function countParameters(model: string, targets: readonly string[], method: string, settings: Settings): number {
-  return findMethod(method)?.parameters(sitesOf(model, targets), settings) ?? 0;
+/** What of a run decides how many parameters a method has. */
+export type Whole = Pick<RunConfig, "model" | "targets" | "head">;
+
+interface Known {
+  readonly config: ModelConfig;
+  readonly text: boolean;
 }
 
-/** The settings whose parameter count is nearest to `budget`. */
-export function matchSettings(model: string, targets: readonly string[], method: string, settings: Settings, budget: number): Settings {
-  return findMethod(method)?.match(sitesOf(model, targets), settings, budget) ?? settings;
+/** The models that were looked up, from whose config.json the adapted layers follow. */
+const models = new Map<string, Known>();
+const outlines = new Map<string, Outline>();
+const NOTHING: Outline = { layers: [], parameters: [] };
+
+/** `text`: it has a text tower. Throws, naming the field, for a config that is not handled. */
+export function setModelConfig(model: string, config: ModelConfig, text: boolean): void {
+  outline(config, { image: [], text: [] }, text ? "text" : "linear");
+  models.set(model, { config, text });
+  outlines.clear();
+}
+
+/** Nothing while the model is not known. Throws, naming it, for a pattern that cannot be read. */
+function outlineOf({ model, targets, head }: Whole): Outline {
+  const known = models.get(model);
+  if (!known) return NOTHING;
+  const kind = known.text ? head.kind : "linear";
+  const key = JSON.stringify([model, targets, kind]);
+  const found = outlines.get(key) ?? outline(known.config, targets, kind);
+  outlines.set(key, found);
+  return found;
+}
+
+/** How many layers the targets name. Throws, naming it, for a pattern that cannot be read. */
+export function countLayers(model: string, targets: Targets): number {
+  return outlineOf({ model, targets, head: { kind: "linear" } }).layers.length;
+}
+
+export function countParameters(whole: Whole, method: string, settings: Settings): number {
+  return findMethod(method)?.parameters(outlineOf(whole), settings) ?? 0;
+}
+
+/** The settings whose parameter count is nearest to `budget`; unchanged where the method's size is what it is. */
+export function matchSettings(whole: Whole, method: string, settings: Settings, budget: number): Settings {
+  const found = outlineOf(whole);
+  return found.layers.length > 0 ? (findMethod(method)?.match(found, settings, budget) ?? settings) : settings;
 }

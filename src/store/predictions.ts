@@ -3,7 +3,7 @@ import { create } from "zustand";
 import { fromFiles } from "../data/folder.ts";
 import { importImages } from "../data/importer.ts";
 import type { Prediction } from "../train/run.ts";
-import { preprocessOf } from "./images.ts";
+import { preprocessOf } from "./models.ts";
 import { predict, useRace } from "./race.ts";
 import type { Phase } from "./run.ts";
 import { useSetup } from "./setup.ts";
@@ -33,7 +33,9 @@ export const usePredictions = create<Predictions>()(() => ({ asked: [], problem:
 export async function askFiles(files: Iterable<File>): Promise<void> {
   usePredictions.setState({ problem: null });
   try {
-    const preprocess = await preprocessOf(useSetup.getState().config.model);
+    // A race that is there answers with its own model, whatever was chosen since.
+    const { model } = useRace.getState().config ?? useSetup.getState().config;
+    const preprocess = await preprocessOf(model);
     const source = await fromFiles([...files].slice(0, MAX_ASKED), "asked");
     const { dataset, report } = await importImages(source, preprocess);
     const bytes = dataset.size * dataset.size * 3;
@@ -55,23 +57,27 @@ export function ask(image: Omit<Asked, "id" | "answer">): void {
 }
 
 export function forget(id: number): void {
-  usePredictions.setState(({ asked }) => ({ asked: asked.filter((item) => item.id !== id) }));
+  usePredictions.setState(({ asked }) => ({
+    asked: asked.filter((item) => item.id !== id),
+  }));
 }
 
 /** Asks again whenever the lanes have been validated anew, and once they are ready. */
 export function followRace(): () => void {
   return useRace.subscribe((race, before) => {
     if (race.config !== before.config) {
-      usePredictions.setState(({ asked }) => ({ asked: asked.map((item) => ({ ...item, answer: null })) }));
+      usePredictions.setState(({ asked }) => ({
+        asked: asked.filter(({ size }) => !race.config || size === race.size).map((item) => ({ ...item, answer: null })),
+      }));
     }
     const anew = race.validations.length !== before.validations.length || (race.phase !== before.phase && race.phase === "done");
     if (anew) for (const item of usePredictions.getState().asked) void answer(item);
   });
 }
 
-async function answer({ id, pixels }: Asked): Promise<void> {
-  const { phase, config, step } = useRace.getState();
-  if (!canAnswer(phase)) return;
+async function answer({ id, pixels, size }: Asked): Promise<void> {
+  const { phase, config, step, size: wanted } = useRace.getState();
+  if (!canAnswer(phase) || size !== wanted) return;
   const prediction = await predict(pixels);
   if (!prediction || useRace.getState().config !== config) return;
   usePredictions.setState(({ asked }) => ({

@@ -1,8 +1,11 @@
-/** The race on the page: the worker that runs it, and what it reports, published a few times a second. */
+/** The race on the page: the engine that runs it, and what it reports, published a few times a second. */
 import { create } from "zustand";
 import type { Dataset } from "../data/dataset.ts";
-import type { FromWorker, ToWorker } from "../train/protocol.ts";
+import type { Fault } from "../gpu/device.ts";
 import type { Prediction, RunConfig, RunEvent } from "../train/run.ts";
+import { adapterFiles } from "./adopted.ts";
+import { Engine } from "./engine.ts";
+import { sourcesOf } from "./models.ts";
 import { IDLE, type RunAction, type RunState, reduce } from "./run.ts";
 import { type CurvePoint, Series } from "./series.ts";
 
@@ -14,90 +17,52 @@ interface Race extends RunState {
 
 export const useRace = create<Race>()(() => ({ ...IDLE, points: [] }));
 
-let worker: Worker | undefined;
+const engine = new Engine({ onEvent: dispatch, onCrash: (fault) => dispatch({ type: "failed", fault }) });
 let state = IDLE;
 let series = new Series(0);
 let published = 0;
 let timer: ReturnType<typeof setTimeout> | undefined;
-let lastPrediction = 0;
-const predictions = new Map<number, (prediction: Prediction | undefined) => void>();
+
+const GONE: Fault = {
+  kind: "input",
+  what: "The run that this was asked of is gone.",
+  kept: "Your images and your settings.",
+  todo: "Train, then ask again.",
+};
 
 export function startRace(config: RunConfig, dataset: Dataset, paused: boolean): void {
   // A worker that failed may hold a lost device; a healthy one is kept.
-  if (state.phase === "failed") dismissWorker();
-  forgetPredictions();
+  if (state.phase === "failed") engine.dismiss(GONE);
+  engine.forget(GONE);
   series = new Series(config.lanes.length);
-  dispatch({ type: "start", config, classes: dataset.classes });
-  send({ type: "start", config, dataset, paused, models: new URL("models/", document.baseURI).href });
+  dispatch({ type: "start", config, classes: dataset.classes, images: dataset.name, size: dataset.size });
+  engine.send({ type: "start", config, dataset, paused, sources: sourcesOf(config.model), adapters: adapterFiles(config.lanes) });
 }
 
 /** The steps that are already on the GPU come to their end first. */
 export function pauseRace(): void {
   dispatch({ type: "status", text: "Pausing after the steps under way" });
-  send({ type: "pause" });
+  engine.send({ type: "pause" });
 }
-export const resumeRace = () => send({ type: "resume" });
-export const stepRace = () => send({ type: "step" });
-export const stopRace = () => send({ type: "stop" });
+export const resumeRace = () => engine.send({ type: "resume" });
+export const stepRace = () => engine.send({ type: "step" });
+export const stopRace = () => engine.send({ type: "stop" });
 
 export function resetRace(): void {
-  send({ type: "reset" });
-  if (state.phase === "failed" || state.phase === "starting") dismissWorker();
-  forgetPredictions();
+  engine.send({ type: "reset" });
+  if (state.phase === "failed" || state.phase === "starting") engine.dismiss(GONE);
+  engine.forget(GONE);
   series = new Series(0);
   dispatch({ type: "reset" });
 }
 
+/** Asks the engine about the run that it has. Rejects with FaultError, also when the run ends before. */
+export const askRace: Engine["ask"] = (question, options) => engine.ask(question, options);
+
 /** Every lane's answer for one prepared image; undefined when the run ends before it comes. */
-export function predict(pixels: Uint8Array): Promise<Prediction | undefined> {
-  const id = ++lastPrediction;
-  return new Promise((resolve) => {
-    predictions.set(id, resolve);
-    send({ type: "predict", id, pixels });
-  });
-}
-
-function send(message: ToWorker): void {
-  worker ??= openWorker();
-  worker.postMessage(message);
-}
-
-function openWorker(): Worker {
-  const opened = new Worker(new URL("../train/worker.ts", import.meta.url), { type: "module" });
-  opened.addEventListener("message", ({ data }: MessageEvent<FromWorker>) => {
-    if (opened !== worker) return;
-    if (data.type === "event") dispatch(data.event);
-    else settle(data.id, data.prediction);
-  });
-  opened.addEventListener("error", (error) => {
-    if (opened !== worker) return;
-    const what = `The training worker stopped${error.message ? `: ${error.message}` : "."}`;
-    dispatch({
-      type: "failed",
-      fault: {
-        kind: "internal",
-        what,
-        kept: "Your images, your settings and the curves so far.",
-        todo: "Train again. If it happens again, reload the page.",
-      },
-    });
-  });
-  return opened;
-}
-
-function dismissWorker(): void {
-  worker?.terminate();
-  worker = undefined;
-}
-
-/** What was asked of a run that is gone gets no answer. */
-function forgetPredictions(): void {
-  for (const id of predictions.keys()) settle(id, undefined);
-}
-
-function settle(id: number, prediction: Prediction | undefined): void {
-  predictions.get(id)?.(prediction);
-  predictions.delete(id);
+export async function predict(pixels: Uint8Array): Promise<Prediction | undefined> {
+  const answer = await askRace({ type: "predict", pixels }).catch(() => undefined);
+  return answer?.prediction;
 }
 
 function dispatch(action: RunAction): void {

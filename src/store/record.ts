@@ -1,4 +1,5 @@
 /** A run as one JSON file: what was asked for and what came out. */
+import { save } from "./archive.ts";
 import { useRace } from "./race.ts";
 
 export function exportRun(): void {
@@ -40,10 +41,6 @@ export function exportRun(): void {
     /** Thinned to what the chart draws; spikes are kept. */
     losses: points,
   };
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([JSON.stringify(record, null, 1)], { type: "application/json" }));
-  link.download = `fullrank-${config.lanes.map(({ method }) => method).join("-")}-step${step}.json`;
-  link.click();
-  // The download has begun by then; the memory is wanted back.
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+  const json = new Blob([JSON.stringify(record, null, 1)], { type: "application/json" });
+  save(json, `fullrank-${config.lanes.map(({ method }) => method).join("-")}-step${step}.json`);
 }

@@ -25,6 +25,9 @@ export interface RunState {
   /** What this run was started with; the settings on the page may have moved on. */
   readonly config: RunConfig | null;
   readonly classes: readonly string[];
+  /** Name of the dataset, and the side of its images in pixels. */
+  readonly images: string;
+  readonly size: number;
   readonly status: { readonly text: string; readonly progress: number | null } | null;
   readonly gpu: string;
   readonly software: boolean;
@@ -45,7 +48,13 @@ export interface RunState {
 }
 
 export type RunAction =
-  | { readonly type: "start"; readonly config: RunConfig; readonly classes: readonly string[] }
+  | {
+      readonly type: "start";
+      readonly config: RunConfig;
+      readonly classes: readonly string[];
+      readonly images: string;
+      readonly size: number;
+    }
   | { readonly type: "reset" }
   | RunEvent;
 
@@ -54,6 +63,8 @@ export const IDLE: RunState = {
   fingerprints: [],
   config: null,
   classes: [],
+  images: "",
+  size: 0,
   status: null,
   gpu: "",
   software: false,
@@ -70,7 +81,7 @@ export const IDLE: RunState = {
 };
 
 export function reduce(state: RunState, action: RunAction): RunState {
-  if (action.type === "start") return start(action.config, action.classes);
+  if (action.type === "start") return start(action);
   if (action.type === "reset") return IDLE;
   // What a run that was reset or replaced still had under way must not touch the next one.
   if (!accepts(state, action)) return state;
@@ -128,8 +139,8 @@ export function reduce(state: RunState, action: RunAction): RunState {
   }
 }
 
-function start(config: RunConfig, classes: readonly string[]): RunState {
-  return { ...IDLE, phase: "starting", config, classes, status: { text: "Opening the graphics device", progress: null } };
+function start({ type: _, ...given }: Extract<RunAction, { type: "start" }>): RunState {
+  return { ...IDLE, ...given, phase: "starting", status: { text: "Opening the graphics device", progress: null } };
 }
 
 function accepts({ phase }: RunState, { type }: RunEvent): boolean {
@@ -138,6 +149,11 @@ function accepts({ phase }: RunState, { type }: RunEvent): boolean {
   // The last validation and the last spectra may come after the run's end.
   if (phase === "done") return type === "validation" || type === "rank" || type === "failed";
   return type !== "ready";
+}
+
+/** Whether every lane begins with the model as it is, and names are its only classes. */
+export function isZeroShot({ head, lanes }: RunConfig): boolean {
+  return head.kind === "text" && lanes.every(({ adapter }) => adapter === undefined);
 }
 
 /** The validation before the first step: for a text head, what the model knows without training. */
@@ -150,6 +166,11 @@ export function secondsLeft({ config, step, lanes }: RunState): number | null {
   const perStep = lanes.reduce<number | null>((sum, { msPerStep }) => (sum === null || msPerStep === null ? null : sum + msPerStep), 0);
   if (!config || perStep === null || lanes.length === 0) return null;
   return (Math.max(0, config.steps - step) * perStep) / 1000;
+}
+
+/** Whether its rank was measured and there is no matrix that it changes. */
+export function changesNoMatrix(rank: LaneRun["rank"] | undefined): boolean {
+  return rank?.layers.length === 0;
 }
 
 /** Mean over the adapted layers of the newest update; null while it is zero everywhere. */

@@ -1,17 +1,26 @@
 /** The run being set up, mirrored to the URL's hash so that a reload or a shared link brings it back. */
 import { create } from "zustand";
+import type { TargetModules } from "../formats/target.ts";
 import type { LaneConfig, RunConfig } from "../train/run.ts";
 import { type Address, readAddress, writeAddress } from "./address.ts";
 import { clampLane, clampTo, DEFAULTS, MAX_LANES, MAX_TEMPLATE, matchLanes, NUMBERS, type NumberName, TARGETS } from "./config.ts";
 import { completeSettings, findMethod } from "./methods.ts";
+import { namesIn, type TowerName } from "./targets.ts";
 
 interface Setup extends Address {
   readonly notices: readonly string[];
   setNumber(name: NumberName, value: number): void;
   setTemplate(template: string): void;
   setHead(kind: "text" | "linear"): void;
-  toggleTarget(target: string): void;
+  setPrecision(precision: RunConfig["precision"]): void;
+  /** A model with a text tower or without; without one the head is linear. */
+  setModel(model: string, has: { readonly text: boolean }, had: { readonly text: boolean }): void;
+  toggleTarget(tower: TowerName, target: string): void;
+  /** They must be readable; the image tower needs one at least. */
+  setTargets(tower: TowerName, targets: TargetModules): void;
   addLane(method: string): void;
+  /** In place of a lane, or after the last one. */
+  placeLane(lane: LaneConfig, index?: number): void;
   removeLane(index: number): void;
   setLane(index: number, change: { readonly settings?: LaneConfig["settings"]; readonly lr?: number }): void;
   setMatch(match: boolean): void;
@@ -23,7 +32,7 @@ const initial: Address = { config: DEFAULTS, match: true, sample: null };
 /** Kept while the linear head is chosen, so that switching back loses nothing. */
 let lastTemplate = DEFAULTS.head.kind === "text" ? DEFAULTS.head.template : "";
 
-export const useSetup = create<Setup>()((set) => {
+export const useSetup = create<Setup>()((set, get) => {
   const change = (edit: (config: RunConfig) => RunConfig) =>
     set(({ config, match }) => ({ config: match ? matchLanes(edit(config)) : edit(config) }));
   return {
@@ -35,23 +44,37 @@ export const useSetup = create<Setup>()((set) => {
     },
     setTemplate(template) {
       lastTemplate = template.slice(0, MAX_TEMPLATE);
-      set(({ config }) => ({ config: { ...config, head: { kind: "text", template: lastTemplate } } }));
+      set(({ config }) => (config.head.kind === "text" ? { config: withHead(config, "text") } : {}));
     },
-    setHead(kind) {
-      const head: RunConfig["head"] = kind === "text" ? { kind, template: lastTemplate } : { kind };
-      set(({ config }) => ({ config: { ...config, head } }));
+    setHead: (kind) => change((config) => withHead(config, kind)),
+    setPrecision: (precision) => set(({ config }) => ({ config: { ...config, precision } })),
+    setModel(model, has, had) {
+      // Where a linear head was the only choice, it was none.
+      const kind = (head: RunConfig["head"]) => (!has.text ? "linear" : had.text ? head.kind : "text");
+      change((config) => withHead({ ...config, model }, kind(config.head)));
     },
-    toggleTarget(target) {
-      change((config) => {
-        const targets = TARGETS.filter((known) => config.targets.includes(known) !== (known === target));
-        return targets.length > 0 ? { ...config, targets } : config;
-      });
+    toggleTarget(tower, target) {
+      const names = namesIn(get().config.targets[tower]) ?? [];
+      get().setTargets(
+        tower,
+        TARGETS.filter((known) => names.includes(known) !== (known === target)),
+      );
+    },
+    setTargets(tower, targets) {
+      if (tower === "image" && targets.length === 0) return;
+      change((config) => ({ ...config, targets: { ...config.targets, [tower]: targets } }));
     },
     addLane(id) {
       const method = findMethod(id);
       if (!method) return;
       const lane = { method: id, settings: completeSettings(id, {}), lr: method.defaultLr };
       change((config) => (config.lanes.length < MAX_LANES ? { ...config, lanes: [...config.lanes, lane] } : config));
+    },
+    placeLane(lane, index) {
+      change((config) => {
+        const at = index ?? config.lanes.length;
+        return at < MAX_LANES ? { ...config, lanes: [...config.lanes.slice(0, at), lane, ...config.lanes.slice(at + 1)] } : config;
+      });
     },
     removeLane(index) {
       change((config) => ({ ...config, lanes: config.lanes.filter((_, lane) => lane !== index) }));
@@ -80,11 +103,20 @@ export const useSetup = create<Setup>()((set) => {
   };
 });
 
+/** A linear head leaves the text tower out of the model. */
+function withHead(config: RunConfig, kind: RunConfig["head"]["kind"]): RunConfig {
+  if (kind === "text") return { ...config, head: { kind, template: lastTemplate } };
+  return { ...config, head: { kind }, targets: { ...config.targets, text: [] } };
+}
+
 /** A new rank keeps α / r, the factor of the update, unless α is set as well: else a smaller r would make training diverge. */
-function keepStrength({ settings: before }: LaneConfig, settings: LaneConfig["settings"] = {}): LaneConfig["settings"] {
-  const { rank, alpha } = before;
-  if (settings.rank === undefined || settings.alpha !== undefined || !rank || !alpha) return settings;
-  return { ...settings, alpha: (alpha * settings.rank) / rank };
+function keepStrength({ method, settings: before }: LaneConfig, settings: LaneConfig["settings"] = {}): LaneConfig["settings"] {
+  const followers = Object.entries(findMethod(method)?.fields ?? {}).flatMap(([name, { follows }]) => {
+    const [from, to] = follows === undefined ? [] : [before[follows], settings[follows]];
+    const value = before[name];
+    return from && to !== undefined && value && settings[name] === undefined ? [[name, (value * to) / from]] : [];
+  });
+  return { ...settings, ...Object.fromEntries(followers) };
 }
 
 /** Reads the hash, keeps it up to date, and follows a hash that is typed or pasted. */

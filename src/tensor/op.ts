@@ -27,6 +27,24 @@ export interface Recorder {
 export type Named<I extends string, O extends string = never> = { readonly [K in I]: Tensor } & { readonly [K in O]?: Tensor };
 export type Grads<I extends string> = { readonly [K in I]?: Tensor };
 
+/** The ONNX graph that an op writes itself into; values go by name. */
+export interface Graph {
+  /** Adds a node of opset 17 with one result, and gives the result's name. An attribute is whole numbers, or a real one. */
+  node(
+    type: string,
+    inputs: readonly string[],
+    attributes?: Readonly<Record<string, number | readonly number[] | { readonly real: number }>>,
+  ): string;
+  /** A float constant: one number, unless it has a shape. */
+  floats(values: readonly number[], shape?: readonly number[]): string;
+  /** An int64 constant (n), such as a shape. */
+  integers(values: readonly number[]): string;
+}
+
+export type Shapes<I extends string, O extends string = never> = { readonly [K in I]: readonly number[] } & {
+  readonly [K in O]?: readonly number[];
+};
+
 /**
  * `I` names the inputs, `O` the optional ones, `C` is the plain configuration.
  */
@@ -47,6 +65,11 @@ export interface OpDef<I extends string, O extends string, C> {
     prior: Grads<I | O>,
   ): Grads<I | O>;
   readonly absorbs?: readonly (I | O)[];
+  /**
+   * The forward as ONNX nodes, from the names of its inputs to that of y; undefined where ONNX has no such thing. `shapes` and
+   * `cfg` are those of a batch of some size, but the file is for any: the rows of activations stay open (-1).
+   */
+  onnx?(g: Graph, x: { readonly [K in I]: string } & { readonly [K in O]?: string }, cfg: C, shapes: Shapes<I, O>): string | undefined;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: the erased form of an op, for code that treats all ops alike

@@ -5,7 +5,7 @@ import { storage } from "../gpu/memory.ts";
 import { shader } from "../gpu/shader.ts";
 import type { Launch } from "./op.ts";
 import type { Tape } from "./tape.ts";
-import { byteLength, owner, type Tensor } from "./tensor.ts";
+import { byteLength, isPacked, owner, type Tensor } from "./tensor.ts";
 
 interface Dispatch {
   readonly pipeline: GPUComputePipeline;
@@ -104,6 +104,14 @@ export class Plan {
     return this.#dispatches.length;
   }
 
+  /** Queues it by itself; `after` may add to the submission. */
+  submit({ device }: Gpu, after: (encoder: GPUCommandEncoder) => void = () => undefined): void {
+    const encoder = device.createCommandEncoder();
+    this.encode(encoder);
+    after(encoder);
+    device.queue.submit([encoder.finish()]);
+  }
+
   encode(encoder: GPUCommandEncoder, timestamps?: GPUComputePassTimestampWrites): void {
     const pass = encoder.beginComputePass(timestamps ? { timestampWrites: timestamps } : undefined);
     let current: GPUComputePipeline | undefined;
@@ -153,6 +161,10 @@ function lifetimes(launches: readonly Launch[]): Life[] {
     const { bindings } = shader(launch.shader);
     for (const [name, bound] of Object.entries(launch.buffers)) {
       const tensor = owner(bound);
+      if (isPacked(tensor) && !/<(u32|vec[24]u)>/.test(bindings.get(name)?.type ?? "")) {
+        const stored = `"${name}", ${tensor.label || "a tensor"}, is stored as ${tensor.type}`;
+        throw new Error(`${launch.shader}.${launch.entry} reads no packed numbers, but ${stored}; unpack it first`);
+      }
       if (tensor.buffer) continue; // it has a home of its own: a weight, a batch, a trainable
       const life = lives.get(tensor);
       if (life) life.to = at;

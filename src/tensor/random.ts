@@ -2,6 +2,7 @@
  * Random numbers: a counter-based hash for everything of our own, and PyTorch's CPU generator for what must match PEFT.
  * A draw of the counter-based kind depends on (seed, stream, index) alone, so any step can be drawn again, in any order, on CPU or GPU.
  */
+import { type Bases, Codes, levelBases, type StoredBases, type Ternary, ternaryBases, unpackBases } from "./codes.ts";
 
 /**
  * pcg3d (Jarzynski and Olano, "Hash Functions for GPU Rendering", JCGT 9(3), 2020): three u32 in, three u32 out, a bijection.
@@ -88,19 +89,20 @@ export function roundToBf16(value: number): number {
  * One 32-bit output gives one number; only its low 8 bits are used, hence at most 256 different values.
  */
 export function torchUniformBf16(generator: MersenneTwister, count: number, bound: number): Float32Array {
-  const from = roundToBf16(-bound);
-  const levels = Float32Array.from({ length: 256 }, (_, step) => roundToBf16((step / 256) * roundToBf16(2 * bound) + from));
+  const levels = uniformLevels(bound);
   const values = new Float32Array(count);
   for (let i = 0; i < count; i++) values[i] = levels[generator.next() & 0xff] as number;
   return values;
 }
 
-/** `count` draws of torch's `rand` on a float32 CPU tensor: the low 24 bits of one 32-bit output each. */
-function torchUniformF32(generator: MersenneTwister, count: number): Float32Array {
-  const values = new Float32Array(count);
-  for (let i = 0; i < count; i++) values[i] = (generator.next() & 0xffffff) * 2 ** -24;
-  return values;
+/** The values that such a draw can take (256), ascending. */
+function uniformLevels(bound: number): Float32Array {
+  const from = roundToBf16(-bound);
+  return Float32Array.from({ length: 256 }, (_, step) => roundToBf16((step / 256) * roundToBf16(2 * bound) + from));
 }
+
+/** A draw of torch's `rand` on a float32 CPU tensor: the low 24 bits of one 32-bit output. */
+const torchUniform = (generator: MersenneTwister): number => (generator.next() & 0xffffff) * 2 ** -24;
 
 export interface BasesOptions {
   /** Rank of one basis. */
@@ -113,62 +115,79 @@ export interface BasesOptions {
   readonly variant: "dense" | "sparse" | "very-sparse";
 }
 
-export interface Bases {
-  /** (r, 1, MN) */
-  readonly A: Float32Array;
-  /** (MX, N, r), N = ⌈MN / r⌉ */
-  readonly B: Float32Array;
-}
-
 /**
  * RandLoRA's frozen bases as PEFT (≥ 0.16) draws them on a CPU with bfloat16, bit for bit; paper §4 and, for the sparse kinds, §6.4.
  * Dense values lie on the bfloat16 grid and have unit variance; sparse ones are 0 or ±1/std of the ternary tensor.
- * Needs r·MN and MX·N·r > 1: the standard deviation of one number is not defined.
+ * Needs r·MN and MX·N·r > 1: the standard deviation of one number is not defined. B never exists as float32.
  */
-export function randloraBases(options: BasesOptions): Bases {
+export function drawBases(options: BasesOptions): StoredBases {
   return options.variant === "dense" ? denseBases(options) : sparseBases(options);
 }
 
-function denseBases({ r, MN, MX, seed }: BasesOptions): Bases {
+/** The same as float32. */
+export function randloraBases(options: BasesOptions): Bases {
+  return unpackBases(drawBases(options), options.r, options.MN);
+}
+
+function denseBases({ r, MN, MX, seed }: BasesOptions): StoredBases {
   const generator = new MersenneTwister(seed);
   // Kaiming-uniform with a = √5: gain √(2 / (1 + 5)), bound √3 · gain / √fan. The fan of a 3-D tensor is the product of its last two axes.
   const bound = (fan: number): number => Math.sqrt(3) * (Math.sqrt(2 / 6) / Math.sqrt(fan));
+  const standardize = (values: Float32Array, std: number): void => {
+    const rounded = roundToBf16(std);
+    for (const [i, value] of values.entries()) values[i] = roundToBf16(value / rounded);
+  };
   const A = torchUniformBf16(generator, r * MN, bound(MN));
+  standardize(A, deviation(A));
   const N = Math.ceil(MN / r);
-  const B = new Float32Array(MX * N * r);
+  const codes = new Codes(MX, N * r, 8);
+  const counts = new Float64Array(256);
+  // torch draws N tensors (MX, 1, r) and concatenates them on the middle axis.
   for (let block = 0; block < N; block++) {
-    // torch draws N tensors (MX, 1, r) and concatenates them on the middle axis.
-    const drawn = torchUniformBf16(generator, MX * r, bound(r));
-    for (let row = 0; row < MX; row++) B.set(drawn.subarray(row * r, (row + 1) * r), (row * N + block) * r);
+    for (let row = 0; row < MX; row++) {
+      for (let k = 0; k < r; k++) {
+        const step = generator.next() & 0xff;
+        codes.set(row, block * r + k, step);
+        counts[step] = (counts[step] as number) + 1;
+      }
+    }
   }
-  for (const tensor of [A, B]) {
-    const std = roundToBf16(deviation(tensor));
-    for (let i = 0; i < tensor.length; i++) tensor[i] = roundToBf16((tensor[i] as number) / std);
-  }
-  return { A, B };
+  const levels = uniformLevels(bound(r));
+  standardize(levels, deviation(levels, counts));
+  return { basisA: { shape: [r, MN], data: A }, ...levelBases({ codes: codes.words, levels }, MX) };
 }
 
-function sparseBases({ r, MN, MX, seed, variant }: BasesOptions): Bases {
+function sparseBases({ r, MN, MX, seed, variant }: BasesOptions): StoredBases {
   const generator = new MersenneTwister(seed);
   // PEFT's code, not its documentation, which promises ±1 with probability 1/s each.
   const edge = 1 / (2 * (variant === "sparse" ? 3 : Math.sqrt(MN)));
   const below = Math.fround(edge);
   const above = Math.fround(1 - edge);
-  const ternary = (count: number): Float32Array => torchUniformF32(generator, count).map((u) => (u < below ? -1 : u > above ? 1 : 0));
-  const standardized = (tensor: Float32Array): Float32Array => {
-    const std = Math.fround(deviation(tensor));
-    return tensor.map((value) => value / std);
+  const ternary = (rows: number, cols: number): Ternary => {
+    const codes = new Codes(rows, cols, 2);
+    const counts = [0, 0, 0] as [zeros: number, ones: number, negative: number];
+    for (let row = 0; row < rows; row++) {
+      for (let col = 0; col < cols; col++) {
+        const u = torchUniform(generator);
+        const code = u < below ? 2 : u > above ? 1 : 0;
+        codes.set(row, col, code);
+        counts[code]++;
+      }
+    }
+    return { codes: codes.words, value: Math.fround(1 / Math.fround(deviation([0, 1, -1], counts))) };
   };
-  const A = standardized(ternary(r * MN));
-  return { A, B: standardized(ternary(MX * Math.ceil(MN / r) * r)) };
+  const A = ternary(r, MN);
+  return ternaryBases(A, ternary(MX, Math.ceil(MN / r) * r), r, MX);
 }
 
-/** Unbiased standard deviation over all elements, in float64. */
-function deviation(values: Float32Array): number {
-  let sum = 0;
-  for (const value of values) sum += value;
-  const mean = sum / values.length;
-  let squares = 0;
-  for (const value of values) squares += (value - mean) ** 2;
-  return Math.sqrt(squares / (values.length - 1));
+/** Unbiased standard deviation over all elements, in float64; `values[i]` stands for `counts[i]` of them, or for one. */
+function deviation(values: ArrayLike<number>, counts?: ArrayLike<number>): number {
+  let [n, sum, squares] = [0, 0, 0];
+  const countOf = (i: number): number => (counts ? (counts[i] as number) : 1);
+  for (let i = 0; i < values.length; i++) {
+    n += countOf(i);
+    sum += countOf(i) * (values[i] as number);
+  }
+  for (let i = 0; i < values.length; i++) squares += countOf(i) * ((values[i] as number) - sum / n) ** 2;
+  return Math.sqrt(squares / (n - 1));
 }

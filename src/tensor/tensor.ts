@@ -1,6 +1,9 @@
 /** A tensor: a shape, an element type and where its numbers lie. */
 
-export type ElementType = "f32" | "u32";
+/** Two bytes a number, two numbers a word: how frozen weights may be stored. Only kernels with `//! use half` read them. */
+export type PackedType = "f16" | "bf16";
+export type ElementType = "f32" | "u32" | PackedType;
+const BYTES: Readonly<Record<ElementType, number>> = { f32: 4, u32: 4, f16: 2, bf16: 2 };
 
 export interface Tensor {
   readonly shape: readonly number[];
@@ -17,8 +20,11 @@ export interface Tensor {
 
 export const numel = (shape: readonly number[]): number => shape.reduce((product, n) => product * n, 1);
 
-/** Size in bytes; at least 16, because WebGPU cannot bind an empty buffer. */
-export const byteLength = ({ shape }: Pick<Tensor, "shape">): number => Math.max(16, 4 * numel(shape));
+/** Size in bytes: whole words, and at least 16, because WebGPU cannot bind an empty buffer. */
+export const byteLength = ({ shape, type = "f32" }: Pick<Tensor, "shape"> & Partial<Pick<Tensor, "type">>): number =>
+  Math.max(16, 4 * Math.ceil((BYTES[type] * numel(shape)) / 4));
+
+export const isPacked = ({ type }: Pick<Tensor, "type">): boolean => BYTES[type] < 4;
 
 /** A tensor without storage: a Plan or the caller gives it one. */
 export function tensor(
@@ -38,9 +44,11 @@ export function reshape(x: Tensor, shape: readonly number[]): View {
 export class View implements Tensor {
   readonly source: Tensor;
   readonly shape: readonly number[];
-  constructor(source: Tensor, shape: readonly number[]) {
+  readonly #constant: boolean;
+  constructor(source: Tensor, shape: readonly number[], constant = false) {
     this.source = source instanceof View ? source.source : source;
     this.shape = shape;
+    this.#constant = constant || (source instanceof View && source.#constant);
   }
   get type(): ElementType {
     return this.source.type;
@@ -49,7 +57,7 @@ export class View implements Tensor {
     return this.source.label;
   }
   get needsGrad(): boolean {
-    return this.source.needsGrad;
+    return !this.#constant && this.source.needsGrad;
   }
   get buffer(): GPUBuffer | undefined {
     return this.source.buffer;
@@ -58,6 +66,9 @@ export class View implements Tensor {
     return this.source.offset;
   }
 }
+
+/** The same numbers as a constant: no gradient flows back through what is made of it. */
+export const detach = (x: Tensor): View => new View(x, x.shape, true);
 
 /** The tensor that owns the storage of `x`. */
 export const owner = (x: Tensor): Tensor => (x instanceof View ? x.source : x);

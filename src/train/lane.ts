@@ -1,60 +1,138 @@
-/** One method in the race: its trainables, and how they change the model's layers. */
-import { type Attached, cheaperWay, mergedWeight, onActivations, type Values, type Way } from "../adapters/adapter.ts";
+/** One method in the race: what it trains, and how it changes the model's layers. */
+import {
+  type AnyAdapter,
+  type Attached,
+  cheaperWay,
+  dropoutOf,
+  mergedWeight,
+  onActivations,
+  type Values,
+  type Way,
+  withUpdate,
+} from "../adapters/adapter.ts";
 import type { Gpu } from "../gpu/device.ts";
+import type { Kernels } from "../gpu/kernel.ts";
 import { upload } from "../gpu/memory.ts";
 import type { Pass, Site } from "../models/model.ts";
+import { add } from "../ops/add.ts";
+import { dropout } from "../ops/dropout.ts";
 import { matmul } from "../ops/matmul.ts";
+import { unpack } from "../ops/unpack.ts";
+import { runOnce } from "../tensor/once.ts";
 import { uniform } from "../tensor/random.ts";
-import type { Tape } from "../tensor/tape.ts";
-import { type Tensor, tensor } from "../tensor/tensor.ts";
+import { Tape } from "../tensor/tape.ts";
+import { numel, type Tensor, tensor } from "../tensor/tensor.ts";
 import { adapterOf, completeSettings } from "./catalog.ts";
 import { Trainables } from "./optimizer.ts";
 import type { LaneConfig } from "./run.ts";
 
+/** First values of a trainable. */
+export interface Start {
+  readonly shape: readonly number[];
+  /** Absent: they are computed on the GPU. */
+  readonly data?: Float32Array;
+}
+
 export interface LaneSetup {
+  /** The layers that the method is attached to. */
   readonly sites: readonly Site[];
   readonly config: LaneConfig;
   readonly seed: number;
-  /** Trainables beside the adapter's: a linear head. The same first values in every lane. */
+  /** Trainables beside the method's: a linear head. The same first values in every lane. */
   readonly head: ReadonlyMap<string, Values>;
+  /** The model's tensors, by name, of which the method may train copies of its own. */
+  readonly own?: ReadonlyMap<string, Tensor>;
   /** First values by "path.name" that replace the drawn ones, and shared tensors that replace the seed's: an imported adapter. */
   readonly given?: { readonly trainable: ReadonlyMap<string, Float32Array>; readonly shared: Readonly<Record<string, Values>> };
 }
 
 export class Lane {
   readonly config: LaneConfig;
+  readonly def: AnyAdapter;
+  readonly settings: Readonly<Record<string, number>>;
+  readonly seed: number;
   readonly trainables: Trainables;
+  /** It begins as the frozen model: nothing was imported, and ΔW is zero. */
+  readonly isFresh: boolean;
   /** Numbers that training changes, without padding. */
   readonly parameters: number;
   /** Bytes of frozen tensors of the method's own. */
   readonly frozenBytes: number;
-  readonly #shared: Readonly<Record<string, Tensor>>;
-  readonly #sites: ReadonlyMap<string, Omit<Attached, "trainable" | "shared">>;
+  readonly shared: Readonly<Record<string, Tensor>>;
+  /** The lane's copies of tensors of the model, by name. */
+  readonly own: ReadonlyMap<string, Tensor>;
+  /** The layers that the method is attached to, by path, with their ordinal. */
+  readonly #sites: ReadonlyMap<string, number>;
 
-  constructor(gpu: Gpu, { sites, config, seed, head, given }: LaneSetup) {
+  /** Draws, uploads and computes the first values. */
+  static async open(gpu: Gpu, kernels: Kernels, setup: LaneSetup): Promise<Lane> {
+    const lane = new Lane(gpu, setup);
+    await lane.#prime(gpu, kernels, setup);
+    return lane;
+  }
+
+  private constructor(gpu: Gpu, { sites, config, seed, head, own = new Map(), given }: LaneSetup) {
     this.config = config;
-    const def = adapterOf(config.method);
-    const settings = completeSettings(def, config.settings);
-    const values = new Map<string, Values>();
+    this.seed = seed;
+    this.def = adapterOf(config.method);
+    this.settings = completeSettings(this.def, config.settings);
+    const values = new Map<string, Start>();
     sites.forEach((site, s) => {
       // Each tensor draws from a stream of its own, so that lanes and layers do not depend on one another.
-      const shapes = Object.entries(def.trainable(site, settings));
-      const first = def.init(site, settings, (index) => uniform(seed, s + 1, index));
-      for (const [name, shape] of shapes) {
+      const first = this.def.init(site, this.settings, (index) => uniform(seed, s + 1, index));
+      for (const [name, shape] of Object.entries(this.def.trainable(site, this.settings))) {
         const data = given?.trainable.get(`${site.path}.${name}`) ?? first[name];
-        if (!data) throw new Error(`${def.title} gives no first values for "${name}"`);
+        if (!data) throw new Error(`${this.def.title} gives no first values for "${name}"`);
         values.set(`${site.path}.${name}`, { shape, data });
       }
     });
-    for (const [name, value] of head) values.set(name, value);
-    this.parameters = [...values.values()].reduce((sum, { data }) => sum + data.length, 0);
+    const trained = [...own].filter(([name]) => this.def.trains?.(name));
+    for (const [name, { shape }] of trained) {
+      const data = given?.trainable.get(name);
+      values.set(name, { shape, ...(data && { data }) });
+    }
+    for (const [name, { shape, data }] of head) {
+      const known = given?.trainable.get(name);
+      // A head for another number of classes says nothing about these.
+      values.set(name, { shape, data: known?.length === data.length ? known : Float32Array.from(data) });
+    }
     this.trainables = new Trainables(gpu, values);
-    const shared = given && Object.keys(given.shared).length ? given.shared : def.shared(sites, settings, seed);
-    this.#shared = Object.fromEntries(
-      Object.entries(shared).map(([name, { shape, data }]) => [name, tensor(shape, { label: name, buffer: upload(gpu, data, name) })]),
+    this.parameters = this.trainables.count;
+    this.isFresh = !given && !this.def.offset;
+    this.own = new Map(trained.map(([name]) => [name, this.tensor(name)]));
+    const shared = given && Object.keys(given.shared).length ? given.shared : this.def.shared(sites, this.settings, seed);
+    this.shared = Object.fromEntries(
+      Object.entries(shared).map(([name, { shape, data }]) => [
+        name,
+        tensor(shape, { label: name, type: data instanceof Uint32Array ? "u32" : "f32", buffer: upload(gpu, data, name) }),
+      ]),
     );
-    this.frozenBytes = Object.values(this.#shared).reduce((sum, { buffer }) => sum + (buffer?.size ?? 0), 0);
-    this.#sites = new Map(sites.map((site) => [site.path, { def, settings }]));
+    this.frozenBytes = Object.values(this.shared).reduce((sum, { buffer }) => sum + (buffer?.size ?? 0), 0);
+    this.#sites = new Map(sites.map(({ path }, s) => [path, s]));
+  }
+
+  /** First values that come from the frozen weights. */
+  async #prime(gpu: Gpu, kernels: Kernels, { sites, own = new Map(), given }: LaneSetup): Promise<void> {
+    const tape = new Tape(gpu.software);
+    const encoder = gpu.device.createCommandEncoder();
+    const into = (trainable: Tensor, value: Tensor) =>
+      Object.assign(value, { buffer: trainable.buffer as GPUBuffer, offset: trainable.offset });
+    for (const site of this.def.prime ? sites : []) {
+      if (Object.keys(this.def.trainable(site, this.settings)).every((name) => given?.trainable.has(`${site.path}.${name}`))) continue;
+      const weight = site.weight.type === "f32" ? site.weight : tape.apply(unpack, { x: site.weight }, {});
+      for (const [name, value] of Object.entries(this.def.prime?.(tape, weight) ?? {})) {
+        if (value) into(this.tensor(`${site.path}.${name}`), value);
+      }
+    }
+    for (const [name, copy] of this.own) {
+      if (given?.trainable.has(name)) continue;
+      const frozen = own.get(name) as Tensor;
+      if (frozen.type !== "f32") into(copy, tape.apply(unpack, { x: frozen }, {}));
+      else
+        encoder.copyBufferToBuffer(frozen.buffer as GPUBuffer, frozen.offset, copy.buffer as GPUBuffer, copy.offset, 4 * numel(copy.shape));
+    }
+    gpu.device.queue.submit([encoder.finish()]);
+    await runOnce(gpu, kernels, tape, []);
   }
 
   /** A trainable by name; throws when there is none. */
@@ -65,39 +143,67 @@ export class Lane {
   }
 
   /** What is attached to a layer. `weights` may hold a copy of the trainables to use in place of the live ones. */
-  attached(site: Site, weights?: GPUBuffer): Attached | undefined {
-    const known = this.#sites.get(site.path);
-    if (!known) return undefined;
-    const names = Object.keys(known.def.trainable(site, known.settings));
-    const at = (name: string): Tensor => {
-      const live = this.tensor(`${site.path}.${name}`);
-      return weights ? tensor(live.shape, { buffer: weights, offset: live.offset }) : live;
-    };
-    return { ...known, shared: this.#shared, trainable: Object.fromEntries(names.map((name) => [name, at(name)])) };
+  attached({ path, in: inner, out }: Site, weights?: GPUBuffer): Attached | undefined {
+    const stream = this.#sites.get(path);
+    if (stream === undefined) return undefined;
+    const { def, settings, seed, shared } = this;
+    const names = Object.keys(def.trainable({ in: inner, out }, settings));
+    const trainable = Object.fromEntries(names.map((name) => [name, at(this.tensor(`${path}.${name}`), weights)]));
+    return { def, settings, shared, trainable, seed, stream };
   }
 
   /** The model with this lane's adapters in place. `way` overrules the choice by cost. */
   pass(tape: Tape, training: boolean, way?: Way): Pass {
     return {
       tape,
-      linear: (site, x, add) => {
+      linear: (site, x, sum) => {
         const attached = this.attached(site);
-        const frozen = (w: Tensor, a?: Tensor) =>
-          tape.apply(matmul, { a: x, b: w, bias: site.bias, ...(a && { add: a }) }, { transB: true });
-        if (!attached) return frozen(site.weight, add);
+        const frozen = (b: Tensor) =>
+          tape.apply(matmul, { a: x, b, ...(site.bias && { bias: site.bias }), ...(sum && { add: sum }) }, { transB: true });
+        if (!attached || attached.def.inner(site, this.settings) === 0) return frozen(site.weight);
         const chosen = way ?? cheaperWay(attached, site, x.shape[0] as number, training);
-        if (chosen === "weight") return frozen(mergedWeight(tape, attached, site, site.weight), add);
-        return onActivations(tape, attached, site, x, frozen(site.weight, add));
+        if (chosen === "weight") return frozen(mergedWeight(tape, attached, site, site.weight));
+        const p = training ? dropoutOf(this.settings) : 0;
+        const { seed, stream } = attached;
+        const seen = p > 0 ? tape.apply(dropout, { x, clock: this.trainables.clock }, { p, seed, stream }) : x;
+        return onActivations(tape, attached, site, site.weight, seen, frozen(site.weight));
       },
     };
   }
 
+  /** Whether the weight of a layer changes. */
+  changes(site: Site): boolean {
+    return this.own.has(`${site.path}.weight`) || (this.#sites.has(site.path) && this.def.inner(site, this.settings) > 0);
+  }
+
+  /**
+   * Records W_eff − W (out, in) of a layer of the frozen model. `zeros` (out, in) stands in for the weight where ΔW can be had
+   * without it, which loses no digits. `weights` may hold a copy of the trainables.
+   */
+  delta(tape: Tape, site: Site, zeros: Tensor, weights?: GPUBuffer): Tensor {
+    const attached = this.attached(site, weights);
+    if (attached && !attached.def.rowScale && !this.own.has(`${site.path}.weight`)) return withUpdate(tape, attached, site, zeros);
+    const full = site.weight.type === "f32" ? site.weight : tape.apply(unpack, { x: site.weight }, {});
+    return tape.apply(add, { a: this.effective(tape, site, weights), b: full }, { factor: -1 });
+  }
+
+  /** Records W_eff (out, in) of a layer of the frozen model. */
+  effective(tape: Tape, site: Site, weights?: GPUBuffer): Tensor {
+    const own = this.own.get(`${site.path}.weight`);
+    if (own) return at(own, weights);
+    const attached = this.attached(site, weights);
+    if (!attached) throw new Error(`${site.path} is not adapted`);
+    return mergedWeight(tape, attached, site, site.weight);
+  }
+
   /** How the layers run, in words: "on the weight in 48 layers". */
   describe(sites: readonly Site[], rows: number): string {
-    const ways = sites.map((site) => {
-      const attached = this.attached(site);
-      return attached && cheaperWay(attached, site, rows, true);
-    });
+    const ways = sites
+      .filter((site) => this.changes(site))
+      .map((site) => {
+        const attached = this.own.has(`${site.path}.weight`) ? undefined : this.attached(site);
+        return attached ? cheaperWay(attached, site, rows, true) : "weight";
+      });
     const merged = ways.filter((way) => way === "weight").length;
     if (merged === ways.length) return "on the weight";
     return merged === 0 ? "on the activations" : `on the weight in ${merged} of ${ways.length} layers`;
@@ -105,12 +211,16 @@ export class Lane {
 
   destroy(): void {
     this.trainables.destroy();
-    for (const { buffer } of Object.values(this.#shared)) buffer?.destroy();
+    for (const { buffer } of Object.values(this.shared)) buffer?.destroy();
   }
 }
+
+/** A trainable, or the same place of a copy of all trainables. */
+const at = (live: Tensor, copy: GPUBuffer | undefined): Tensor => (copy ? tensor(live.shape, { buffer: copy, offset: live.offset }) : live);
 
 /** The model as it is in the checkpoint. */
 export const frozenPass = (tape: Tape): Pass => ({
   tape,
-  linear: ({ weight, bias }, x, add) => tape.apply(matmul, { a: x, b: weight, bias, ...(add && { add }) }, { transB: true }),
+  linear: ({ weight, bias }, x, sum) =>
+    tape.apply(matmul, { a: x, b: weight, ...(bias && { bias }), ...(sum && { add: sum }) }, { transB: true }),
 });

@@ -30,7 +30,11 @@ export class Trainables {
   /** By name; each begins at a multiple of 256 bytes of `weight`, and its gradient at the same place of the gradients. */
   readonly tensors: ReadonlyMap<string, Tensor>;
 
-  constructor(gpu: Gpu, values: ReadonlyMap<string, { readonly shape: readonly number[]; readonly data: Float32Array }>) {
+  /** All of them, without padding. */
+  readonly count: number;
+
+  /** Those without `data` begin as zeros. */
+  constructor(gpu: Gpu, values: ReadonlyMap<string, { readonly shape: readonly number[]; readonly data?: Float32Array }>) {
     this.#gpu = gpu;
     let bytes = 0;
     const offsets = new Map<string, number>();
@@ -39,6 +43,7 @@ export class Trainables {
       bytes += Math.ceil(byteLength({ shape }) / 256) * 256;
     }
     this.#n = bytes / 4;
+    this.count = [...values.values()].reduce((sum, { shape }) => sum + numel(shape), 0);
     const make = (label: string) => storage(gpu, bytes, label);
     [this.weight, this.#gradient, this.#mean, this.#variance] = [make("trainables"), make("gradients"), make("mean"), make("variance")];
     this.#hyper = storage(gpu, 16, "hyper");
@@ -46,7 +51,7 @@ export class Trainables {
     this.tensors = new Map(
       [...values].map(([name, { shape, data }]) => {
         const offset = offsets.get(name) as number;
-        write(gpu, this.weight, offset, data);
+        if (data) write(gpu, this.weight, offset, data);
         return [name, tensor(shape, { label: name, buffer: this.weight, offset, needsGrad: true })];
       }),
     );
@@ -55,6 +60,11 @@ export class Trainables {
   /** Bytes of the trainables, and of what training needs beside them. */
   get bytes(): { readonly trainable: number; readonly optimizer: number } {
     return { trainable: this.weight.size, optimizer: 3 * this.weight.size + this.#hyper.size + this.history.size };
+  }
+
+  /** (4) What changes from step to step: learning rate, AdamW's two corrections, and the number of steps before this one. */
+  get clock(): Tensor {
+    return tensor([4], { label: "clock", buffer: this.#hyper });
   }
 
   /** Where the gradient of a trainable lies after a step. */

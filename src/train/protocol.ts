@@ -1,6 +1,77 @@
 /** The messages between the page and the training worker. The worker is the only bridge between engine and page. */
 import type { Dataset } from "../data/dataset.ts";
+import type { Fault } from "../gpu/device.ts";
 import type { Prediction, RunConfig, RunEvent } from "./run.ts";
+
+/** Files of a folder by path, with "/". */
+export type Folder = ReadonlyMap<string, Blob>;
+
+/** Where models come from: the address of the folder that holds the bundled ones, and the files of a dropped one. */
+export interface Sources {
+  readonly models: string;
+  readonly folder?: Folder;
+}
+
+/** What is known of a model before its weights are fetched. */
+export interface ModelFacts {
+  /** As RunConfig.model has it; a Hub model's revision is a commit here, whatever was asked for. */
+  readonly model: string;
+  /** For people: "CLIP-tiny", "owner/name", the dropped folder's name. */
+  readonly name: string;
+  /** What kind it is: "CLIP", "ViT", "DINOv2". */
+  readonly kind: string;
+  /** Parsed config.json and preprocessor_config.json. */
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly preprocess: unknown;
+  /** Bytes of all its files, and how many of them are on this machine already. */
+  readonly bytes: number;
+  readonly present: number;
+  /** As its card or config states it. */
+  readonly licence: string | null;
+  /** Whether it has a text tower, which makes classifiers from class names. */
+  readonly text: boolean;
+}
+
+/** What is known of a PEFT folder on the chosen model. */
+export interface AdapterFacts {
+  /** Stem of a file in src/adapters. */
+  readonly method: string;
+  readonly settings: Readonly<Record<string, number>>;
+  /** Trained numbers, with its head. */
+  readonly parameters: number;
+  readonly layers: number;
+  /** It changes the text tower too. */
+  readonly text: boolean;
+  /** Classes of its linear head; 0 without one. */
+  readonly classes: number;
+}
+
+export interface ExportOptions {
+  /** "peft": an adapter folder. "merged": the whole model as transformers reads it. "onnx": the same as one ONNX file. */
+  readonly form: "peft" | "merged" | "onnx";
+  /** Whose module names a PEFT folder has. */
+  readonly transformers: 4 | 5;
+  /** Write RandLoRA's and VeRA's bases again under every module, as PEFT ≤ 0.20 does. */
+  readonly perModule: boolean;
+}
+
+/** How the ONNX file compares with this program, on images of the run. */
+export interface OnnxCheck {
+  readonly images: number;
+  /** Largest |difference| of a logit. */
+  readonly difference: number;
+  /** Milliseconds per image in onnxruntime-web, and here. */
+  readonly onnxMs: number;
+  readonly ownMs: number;
+  /** What ran it: "wasm". */
+  readonly provider: string;
+}
+
+/** The ONNX file is there, but onnxruntime-web did not run it. */
+export interface OnnxUnchecked {
+  /** Why, and what to do, in whole sentences. */
+  readonly failed: string;
+}
 
 export type ToWorker =
   /** The dataset's arrays are copied, so that the page keeps them whatever happens to the worker. */
@@ -10,8 +81,9 @@ export type ToWorker =
       readonly dataset: Dataset;
       /** Begin paused, before step 1. */
       readonly paused: boolean;
-      /** Address of the folder that holds the models' folders. */
-      readonly models: string;
+      readonly sources: Sources;
+      /** Files of the adapters that lanes begin with, by the name in LaneConfig.adapter. */
+      readonly adapters: ReadonlyMap<string, ReadonlyMap<string, Uint8Array>>;
     }
   | { readonly type: "pause" }
   | { readonly type: "resume" }
@@ -22,8 +94,34 @@ export type ToWorker =
   /** Frees the run. */
   | { readonly type: "reset" }
   /** (size, size, 3) RGB of one image, prepared like the dataset's. */
-  | { readonly type: "predict"; readonly id: number; readonly pixels: Uint8Array };
+  | { readonly type: "predict"; readonly id: number; readonly pixels: Uint8Array }
+  /** Looks a model up: reads its small files and the sizes of the others. Answered by "model" or "refused". */
+  | { readonly type: "inspect"; readonly id: number; readonly model: string; readonly sources: Sources }
+  /** Fetches a model's files into the browser's storage. Answered by "fetched" messages, the last one with done = all, or "refused". */
+  | { readonly type: "fetch"; readonly id: number; readonly model: string; readonly sources: Sources }
+  /** Stops a fetch; what has arrived is kept for the next one. */
+  | { readonly type: "cancel"; readonly id: number }
+  /** Looks at a PEFT folder. Answered by "adapter" or "refused". */
+  | {
+      readonly type: "adapter";
+      readonly id: number;
+      readonly files: ReadonlyMap<string, Uint8Array>;
+      readonly config: Readonly<Record<string, unknown>>;
+    }
+  /** Writes a lane of the run that is there, running, paused or done. Answered by "exported" or "refused". */
+  | { readonly type: "export"; readonly id: number; readonly lane: number; readonly options: ExportOptions };
 
 export type FromWorker =
   | { readonly type: "event"; readonly event: RunEvent }
-  | { readonly type: "prediction"; readonly id: number; readonly prediction: Prediction };
+  | { readonly type: "prediction"; readonly id: number; readonly prediction: Prediction }
+  | { readonly type: "model"; readonly id: number; readonly facts: ModelFacts }
+  | { readonly type: "fetched"; readonly id: number; readonly done: number; readonly all: number; readonly file: string }
+  | { readonly type: "adapter"; readonly id: number; readonly facts: AdapterFacts }
+  | {
+      readonly type: "exported";
+      readonly id: number;
+      /** File name → bytes, to be put into a zip. */
+      readonly files: ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
+      readonly check?: OnnxCheck | OnnxUnchecked;
+    }
+  | { readonly type: "refused"; readonly id: number; readonly fault: Fault };

@@ -5,12 +5,15 @@ import type { Gpu } from "../gpu/device.ts";
 import { readback, storage, write } from "../gpu/memory.ts";
 import type { Site } from "../models/model.ts";
 import { Arena, type Plan } from "../tensor/plan.ts";
+import type { Adopted } from "./adopt.ts";
 import type { Backbone } from "./backbone.ts";
-import { targetSites } from "./catalog.ts";
+import { targetSites, trainsTexts } from "./catalog.ts";
+import { type Head, headOf, headValues } from "./head.ts";
 import { Lane } from "./lane.ts";
 import { type AdamW, RING } from "./optimizer.ts";
-import { Batch, type Evaluation, type Head, headValues, type Input, recordDelta, recordEvaluation, recordStep, unit } from "./record.ts";
-import type { Memory, Prediction, RunConfig } from "./run.ts";
+import { ownTensors } from "./outline.ts";
+import { Batch, type Evaluation, type Input, recordDelta, recordEvaluation, recordStep, unit } from "./record.ts";
+import type { LaneConfig, Memory, Prediction, RunConfig } from "./run.ts";
 import { learningRate } from "./schedule.ts";
 
 export interface RaceSetup {
@@ -19,6 +22,8 @@ export interface RaceSetup {
   readonly dataset: Dataset;
   readonly split: Split;
   readonly preprocess: Preprocess;
+  /** What the lanes begin with that continue an imported adapter. */
+  readonly imported?: ReadonlyMap<LaneConfig, Adopted>;
   readonly onStatus: (text: string, progress?: number) => void;
 }
 
@@ -46,7 +51,7 @@ interface Prepared extends Evaluation {
 export class Race {
   readonly lanes: readonly Lane[];
   readonly sites: readonly Site[];
-  readonly #setup: RaceSetup;
+  readonly setup: RaceSetup;
   readonly #adamw: AdamW;
   readonly #batchOf: (step: number) => Uint32Array;
   readonly #arena: Arena;
@@ -55,12 +60,15 @@ export class Race {
   readonly #steps: readonly Plan[];
   /** One per lane, then the model before training where its head is frozen. */
   readonly #evaluations: readonly Prepared[];
-  readonly #deltas: readonly (readonly Plan[])[];
+  /** Per lane, the layers whose weights it changes. */
+  readonly #deltas: readonly (readonly { readonly site: Site; readonly plan: Plan }[])[];
   readonly #copies: readonly GPUBuffer[];
+  readonly #zeros: GPUBuffer;
   readonly #delta: GPUBuffer;
+  readonly head: Head;
 
   private constructor(setup: RaceSetup, parts: Parts) {
-    this.#setup = setup;
+    this.setup = setup;
     this.lanes = parts.lanes;
     this.sites = parts.sites;
     this.#adamw = adamwOf(setup.config);
@@ -69,26 +77,33 @@ export class Race {
     this.#trainBatch = parts.trainBatch;
     this.#testBatch = parts.testBatch;
     this.#copies = parts.copies;
+    this.#zeros = parts.zeros;
     this.#delta = parts.delta;
+    this.head = parts.head;
     this.#steps = parts.plans.slice(0, parts.lanes.length);
     this.#evaluations = parts.evaluations.map((evaluation, i) => ({ ...evaluation, plan: parts.plans[parts.lanes.length + i] as Plan }));
-    const first = parts.lanes.length + parts.evaluations.length;
-    this.#deltas = parts.lanes.map((_, l) => parts.plans.slice(first + l * parts.sites.length, first + (l + 1) * parts.sites.length));
+    let first = parts.lanes.length + parts.evaluations.length;
+    this.#deltas = parts.changed.map((sites) => sites.map((site) => ({ site, plan: parts.plans[first++] as Plan })));
   }
 
   /** Loads, records and compiles. Throws when the GPU's memory does not suffice, naming what to make smaller. */
   static async open(setup: RaceSetup): Promise<Race> {
-    const { backbone, config, dataset, split, preprocess, onStatus } = setup;
+    const { backbone, config, dataset, split, preprocess, imported, onStatus } = setup;
     const { gpu, kernels, model } = backbone;
     onStatus("Embedding the class names");
-    const head: Head =
-      config.head.kind === "linear"
-        ? { kind: "linear", classes: dataset.classes.length }
-        : { kind: "text", classes: await backbone.embedTexts(prompts(config.head.template, dataset.classes)) };
+    const texts =
+      trainsTexts(config.targets) || [...(imported?.values() ?? [])].some(({ sites }) => sites.some(({ tower }) => tower === "text"));
+    const head = await headOf(backbone, config.head, dataset.classes, texts);
     onStatus("Drawing the random bases");
     const sites = targetSites(backbone.sites, config.targets);
+    const own = ownTensors(backbone, config.targets, config.head.kind);
     const values = headValues(head, model.image.width, config.seed);
-    const lanes = config.lanes.map((lane) => new Lane(gpu, { sites, config: lane, seed: config.seed, head: values }));
+    const lanes: Lane[] = [];
+    for (const lane of config.lanes) {
+      const { sites: adapted = sites, seed = config.seed, given, config: adopted } = imported?.get(lane) ?? {};
+      const start = { sites: adapted, seed, config: { ...lane, ...adopted }, ...(given && { given }) };
+      lanes.push(await Lane.open(gpu, kernels, { ...start, own, head: values }));
+    }
     const [trainBatch, testBatch] = [
       new Batch(backbone, config.batch),
       new Batch(backbone, Math.max(1, Math.min(config.batch, split.validation.length))),
@@ -97,25 +112,28 @@ export class Race {
     const input = (batch: Batch): Input => ({ backbone, batch, head, mean: preprocess.mean, std: preprocess.std });
     const one = unit(backbone);
     const steps = lanes.map((lane) => recordStep(input(trainBatch), lane, one, config.labelSmoothing, adamwOf(config)));
-    const before = head.kind === "text" ? [undefined] : [];
+    const before = head.kind === "linear" ? [] : [undefined];
     const evaluations = [...lanes, ...before].map((lane) => recordEvaluation(input(testBatch), lane));
-    const largest = Math.max(...sites.map((site) => 4 * site.in * site.out));
     const copies = lanes.map(({ trainables }) => storage(gpu, trainables.weight.size, "trainables, copied"));
+    const changed = lanes.map((lane) => backbone.sites.filter((site) => lane.changes(site)));
+    const largest = Math.max(0, ...changed.flat().map((site) => 4 * site.in * site.out));
     const [zeros, delta] = [storage(gpu, largest, "zeros"), storage(gpu, largest, "ΔW")];
-    const deltas = lanes.flatMap((lane, l) => sites.map((site) => recordDelta(backbone, lane, site, copies[l] as GPUBuffer, zeros, delta)));
+    const deltas = lanes.flatMap((lane, l) =>
+      (changed[l] as Site[]).map((site) => recordDelta(backbone, lane, site, copies[l] as GPUBuffer, zeros, delta)),
+    );
     const arena = new Arena(gpu, kernels);
     const tapes = [...steps, ...evaluations.map(({ tape }) => tape), ...deltas];
     const plans = await arena.plan(tapes, (done, all) => onStatus("Compiling kernels", done / all));
-    return new Race(setup, { lanes, sites, arena, trainBatch, testBatch, evaluations, plans, copies, delta });
+    return new Race(setup, { head, lanes, sites, changed, arena, trainBatch, testBatch, evaluations, plans, copies, zeros, delta });
   }
 
   get gpu(): Gpu {
-    return this.#setup.backbone.gpu;
+    return this.setup.backbone.gpu;
   }
 
   get memory(): Memory {
     return {
-      weights: this.#setup.backbone.bytes,
+      weights: this.setup.backbone.bytes,
       activations: this.#arena.bytes,
       lanes: this.lanes.map(({ trainables, frozenBytes }) => ({ ...trainables.bytes, frozen: frozenBytes })),
     };
@@ -123,13 +141,13 @@ export class Race {
 
   /** How each lane runs its layers, in words. */
   get ways(): readonly string[] {
-    const rows = this.#setup.config.batch * this.#setup.backbone.model.image.tokens;
+    const rows = this.setup.config.batch * this.setup.backbone.model.image.tokens;
     return this.lanes.map((lane) => lane.describe(this.sites, rows));
   }
 
   /** Queues step `step` (from 1) of every lane. `timestamps` may mark the begin and end of each lane. */
   step(step: number, timestamps?: (lane: number) => GPUComputePassTimestampWrites): void {
-    const { config, backbone } = this.#setup;
+    const { config, backbone } = this.setup;
     this.#load(this.#trainBatch, this.#batchOf(step - 1));
     const encoder = backbone.gpu.device.createCommandEncoder();
     this.lanes.forEach((lane, l) => {
@@ -143,7 +161,7 @@ export class Race {
   async figures(lane: number, first: number, last: number): Promise<StepFigures[]> {
     if (last - first >= RING) throw new Error(`figures: at most ${RING} steps are kept`);
     const { history } = (this.lanes[lane] as Lane).trainables;
-    const all = new Float32Array(await readback(this.#setup.backbone.gpu, history, 0, history.size));
+    const all = new Float32Array(await readback(this.setup.backbone.gpu, history, 0, history.size));
     return Array.from({ length: last - first + 1 }, (_, i) => {
       const [loss, accuracy, gradNorm, notFinite] = all.subarray(((first + i - 1) % RING) * 4) as unknown as [
         number,
@@ -157,7 +175,7 @@ export class Race {
 
   /** Scores a lane on all validation images, or with `lane` = -1 the model before training. */
   async evaluate(lane: number): Promise<Score> {
-    const { split, backbone } = this.#setup;
+    const { split, backbone } = this.setup;
     const evaluation = this.#evaluation(lane);
     const { size } = this.#testBatch;
     const images = split.validation;
@@ -166,7 +184,7 @@ export class Race {
       const some = images.subarray(first, first + size);
       this.#load(this.#testBatch, some);
       write(backbone.gpu, this.#testBatch.count.buffer as GPUBuffer, 0, new Uint32Array([some.length]));
-      this.#submit(evaluation.plan, (encoder) =>
+      evaluation.plan.submit(this.gpu, (encoder) =>
         encoder.copyBufferToBuffer(evaluation.rows.buffer as GPUBuffer, 0, results, first * 8, some.length * 8),
       );
     }
@@ -180,13 +198,13 @@ export class Race {
 
   /** Probabilities by class, from every lane and from the model before training, for (size, size, 3) RGB bytes. */
   async predict(pixels: Uint8Array): Promise<Prediction> {
-    const { gpu } = this.#setup.backbone;
+    const { gpu } = this.setup.backbone;
     const lanes: Float32Array[] = [];
     for (let l = 0; l < this.#evaluations.length; l++) {
       const { plan, logits } = this.#evaluation(l < this.lanes.length ? l : -1);
       write(gpu, this.#testBatch.pixels.buffer as GPUBuffer, 0, pixels);
       write(gpu, this.#testBatch.count.buffer as GPUBuffer, 0, new Uint32Array([1]));
-      this.#submit(plan);
+      plan.submit(this.gpu);
       lanes.push(softmax(new Float32Array(await readback(gpu, logits.buffer as GPUBuffer, 0, 4 * (logits.shape[1] as number)))));
     }
     const before = lanes[this.lanes.length];
@@ -205,8 +223,8 @@ export class Race {
   /** ΔW of every adapted layer at the last snapshot; training may go on meanwhile. */
   async *deltas(lane: number): AsyncGenerator<{ readonly site: Site; readonly delta: Float32Array<ArrayBuffer> }> {
     const { gpu } = this;
-    for (const [s, site] of this.sites.entries()) {
-      this.#submit(this.#deltas[lane]?.[s] as Plan);
+    for (const { site, plan } of this.#deltas[lane] ?? []) {
+      plan.submit(this.gpu);
       yield { site, delta: new Float32Array(await readback(gpu, this.#delta, 0, 4 * site.in * site.out)) };
     }
   }
@@ -228,6 +246,7 @@ export class Race {
     this.#trainBatch.destroy();
     this.#testBatch.destroy();
     for (const copy of this.#copies) copy.destroy();
+    this.#zeros.destroy();
     this.#delta.destroy();
   }
 
@@ -238,7 +257,7 @@ export class Race {
   }
 
   #load({ pixels, labels, staging }: Batch, images: Uint32Array): void {
-    const { dataset, backbone } = this.#setup;
+    const { dataset, backbone } = this.setup;
     const bytes = 3 * dataset.size ** 2;
     images.forEach((image, i) => {
       staging.pixels.set(dataset.pixels.subarray(image * bytes, (image + 1) * bytes), i * bytes);
@@ -247,35 +266,24 @@ export class Race {
     write(backbone.gpu, pixels.buffer as GPUBuffer, 0, staging.pixels);
     write(backbone.gpu, labels.buffer as GPUBuffer, 0, staging.labels);
   }
-
-  #submit(plan: Plan, after: (encoder: GPUCommandEncoder) => void = () => undefined): void {
-    const { device } = this.#setup.backbone.gpu;
-    const encoder = device.createCommandEncoder();
-    plan.encode(encoder);
-    after(encoder);
-    device.queue.submit([encoder.finish()]);
-  }
 }
 
 interface Parts {
   readonly lanes: readonly Lane[];
+  readonly head: Head;
   readonly sites: readonly Site[];
+  readonly changed: readonly (readonly Site[])[];
   readonly arena: Arena;
   readonly trainBatch: Batch;
   readonly testBatch: Batch;
   readonly evaluations: readonly Evaluation[];
   readonly plans: readonly Plan[];
   readonly copies: readonly GPUBuffer[];
+  readonly zeros: GPUBuffer;
   readonly delta: GPUBuffer;
 }
 
 const adamwOf = ({ weightDecay, clip }: RunConfig): AdamW => ({ beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay, clip });
-
-/** One text per class. Throws when the template has no place for the class name. */
-export function prompts(template: string, classes: readonly string[]): string[] {
-  if (!template.includes("{class}")) throw new Error(`The prompt "${template}" does not hold {class}.`);
-  return classes.map((name) => template.replaceAll("{class}", name));
-}
 
 function softmax(logits: Float32Array): Float32Array {
   const top = Math.max(...logits);

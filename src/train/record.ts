@@ -1,15 +1,13 @@
 /** Recordings of what a race does again and again: a training step, an evaluation, and ΔW. */
-import { mergedWeight, type Values, type Way } from "../adapters/adapter.ts";
+import type { Way } from "../adapters/adapter.ts";
 import { storage, upload } from "../gpu/memory.ts";
 import type { Pass, Site } from "../models/model.ts";
 import { crossentropy } from "../ops/crossentropy.ts";
-import { l2norm } from "../ops/l2norm.ts";
-import { matmul } from "../ops/matmul.ts";
 import { normalize } from "../ops/normalize.ts";
-import { uniform } from "../tensor/random.ts";
 import { Tape } from "../tensor/tape.ts";
 import { byteLength, type Tensor, tensor } from "../tensor/tensor.ts";
 import type { Backbone } from "./backbone.ts";
+import { classify, type Head } from "./head.ts";
 import { frozenPass, type Lane } from "./lane.ts";
 import type { AdamW } from "./optimizer.ts";
 
@@ -39,20 +37,6 @@ export class Batch {
   }
 }
 
-/** What turns features into logits: frozen class embeddings, or a linear layer that every lane trains for itself. */
-export type Head = { readonly kind: "text"; readonly classes: Tensor } | { readonly kind: "linear"; readonly classes: number };
-
-/** First values of a linear head, uniform in ±1/√width as PyTorch's nn.Linear; the same in every lane. */
-export function headValues(head: Head, width: number, seed: number): Map<string, Values> {
-  if (head.kind === "text") return new Map();
-  const draw = (n: number, stream: number) =>
-    Float32Array.from({ length: n }, (_, i) => (2 * uniform(seed, stream, i) - 1) / Math.sqrt(width));
-  return new Map([
-    ["head.weight", { shape: [head.classes, width], data: draw(head.classes * width, 0x68656164) }],
-    ["head.bias", { shape: [head.classes], data: draw(head.classes, 0x62696173) }],
-  ]);
-}
-
 export interface Input {
   readonly backbone: Backbone;
   readonly batch: Batch;
@@ -61,22 +45,13 @@ export interface Input {
   readonly std: readonly [number, number, number];
 }
 
-function logits({ backbone: { model }, batch, head, mean, std }: Input, pass: Pass, lane: Lane | undefined): Tensor {
-  const { tape } = pass;
-  const pixels = tape.apply(normalize, { pixels: batch.pixels }, { size: model.image.size, mean, std });
-  return classify(pass, model.image.features(pass, pixels), head, model.text, lane);
-}
-
-/** features (B, width) → logits (B, classes). */
-export function classify(pass: Pass, features: Tensor, head: Head, text: Backbone["model"]["text"], lane: Lane | undefined): Tensor {
-  const { tape } = pass;
-  if (head.kind === "linear") {
+function logits({ backbone, batch, head, mean, std }: Input, pass: Pass, lane: Lane | undefined): Tensor {
+  const { model } = backbone.through(lane?.own ?? new Map());
+  const pixels = pass.tape.apply(normalize, { pixels: batch.pixels }, { size: model.image.size, mean, std });
+  return classify(pass, model, pixels, head, (name) => {
     if (!lane) throw new Error("A linear head belongs to a lane");
-    return tape.apply(matmul, { a: features, b: lane.tensor("head.weight"), bias: lane.tensor("head.bias") }, { transB: true });
-  }
-  if (!text) throw new Error("This model has no text tower; choose the learned linear head.");
-  const unit = tape.apply(l2norm, { x: text.project(pass, features) }, {});
-  return tape.apply(matmul, { a: unit, b: head.classes }, { transB: true, alpha: text.scale });
+    return lane.tensor(name);
+  });
 }
 
 /** Forward, backward and AdamW of one lane. `one` (1) holds 1, the gradient of the loss. `way` overrules the choice by cost. */
@@ -129,11 +104,7 @@ export function recordEvaluation(input: Input, lane: Lane | undefined): Evaluati
 /** ΔW of one layer from a copy of the lane's trainables, into `delta`. `zeros` stands in for the frozen weight. */
 export function recordDelta({ gpu }: Backbone, lane: Lane, site: Site, copy: GPUBuffer, zeros: GPUBuffer, delta: GPUBuffer): Tape {
   const tape = new Tape(gpu.software);
-  const attached = lane.attached(site, copy);
-  if (!attached) throw new Error(`${site.path} is not adapted`);
-  const shape = [site.out, site.in];
-  const y = mergedWeight(tape, attached, site, tensor(shape, { buffer: zeros }));
-  y.buffer = delta;
+  Object.assign(lane.delta(tape, site, tensor([site.out, site.in], { buffer: zeros }), copy), { buffer: delta });
   return tape;
 }
 

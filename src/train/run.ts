@@ -1,5 +1,6 @@
 /** A run: one plain JSON config and the events it produces. The config is the URL hash, the report's header and the worker's start command. */
 import type { Fault } from "../gpu/device.ts";
+import type { Targets } from "./catalog.ts";
 
 export interface LaneConfig {
   /** Stem of a file in src/adapters: "lora", "randlora". */
@@ -8,18 +9,22 @@ export interface LaneConfig {
   readonly settings: Readonly<Record<string, number>>;
   /** Peak learning rate of this lane. */
   readonly lr: number;
+  /** Name of an imported adapter that the lane begins with. */
+  readonly adapter?: string;
 }
 
 export interface RunConfig {
   readonly version: 1;
-  /** Folder under public/models. */
+  /** A folder under public/models: "clip-tiny". On the Hub: "owner/name@revision". A dropped folder: "folder:name". */
   readonly model: string;
+  /** How frozen matrices are kept on the GPU: as the checkpoint has them, or all in 16 bits. */
+  readonly precision: "checkpoint" | "half";
   readonly seed: number;
   /** Share of each class held out for validation, 0 … 0.9. */
   readonly validation: number;
   readonly head: { readonly kind: "text" /** holds "{class}" */; readonly template: string } | { readonly kind: "linear" };
-  /** Which of "q", "k", "v", "out", "fc1", "fc2" are adapted, in every block of the vision tower. */
-  readonly targets: readonly string[];
+  /** Which layers are adapted. With layers of the text tower the class prompts are embedded anew in every step. */
+  readonly targets: Targets;
   readonly lanes: readonly LaneConfig[];
   readonly steps: number;
   readonly batch: number;

@@ -3,11 +3,18 @@ import { openRanker } from "../analysis/ranker.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { parsePreprocess } from "../data/preprocess.ts";
 import { splitDataset } from "../data/split.ts";
+import { FormatError, UnsupportedError } from "../formats/error.ts";
 import { type Fault, type Gpu, NoGpuError } from "../gpu/device.ts";
 import { Kernels } from "../gpu/kernel.ts";
+import { tensor } from "../tensor/tensor.ts";
+import { type Adopted, adopt } from "./adopt.ts";
 import { Backbone, type ModelFiles } from "./backbone.ts";
+import { adapterOf, buildModel, trainsHeadAlone } from "./catalog.ts";
+import { HEAD } from "./head.ts";
+import type { AdapterFacts } from "./protocol.ts";
 import { Race } from "./race.ts";
-import type { RunConfig, RunEvent } from "./run.ts";
+import type { LaneConfig, RunConfig, RunEvent } from "./run.ts";
+import { SourceError } from "./source.ts";
 import { type Controls, train } from "./trainer.ts";
 
 export interface Session {
@@ -16,11 +23,14 @@ export interface Session {
   readonly files: ModelFiles;
   /** Parsed preprocessor_config.json. */
   readonly preprocess: unknown;
+  /** Files of the adapters that lanes begin with, by the name in LaneConfig.adapter. */
+  readonly adapters?: ReadonlyMap<string, ReadonlyMap<string, Uint8Array>>;
 }
 
 /** Yields the events of the run. `onRace` gets the race while it exists; it lives until `close` is called on it. */
 export async function* runSession(gpu: Gpu, session: Session, controls: Controls, onRace: (race: Race) => void): AsyncGenerator<RunEvent> {
-  const { config, dataset, files, preprocess } = session;
+  const { config, dataset, files, adapters = new Map() } = session;
+  const preprocess = parsePreprocess(session.preprocess);
   const waiting: RunEvent[] = [];
   let wake: () => void = () => undefined;
   const onStatus = (text: string, progress?: number) => {
@@ -30,17 +40,11 @@ export async function* runSession(gpu: Gpu, session: Session, controls: Controls
   check(config, dataset);
   onStatus("Loading the model onto the GPU");
   const split = splitDataset(dataset, config.validation, config.seed);
-  const opening = Promise.race([
-    Race.open({
-      backbone: new Backbone(gpu, new Kernels(gpu), files),
-      config,
-      dataset,
-      split,
-      preprocess: parsePreprocess(preprocess),
-      onStatus,
-    }),
-    gpu.fault,
-  ]);
+  const open = async () => {
+    const backbone = new Backbone(gpu, new Kernels(gpu), files, { size: preprocess.crop, precision: config.precision });
+    return Race.open({ backbone, config, dataset, split, preprocess, imported: imports(config, adapters, backbone), onStatus });
+  };
+  const opening = Promise.race([open(), gpu.fault]);
   let race: Race | undefined;
   const settled = opening.then((opened) => {
     race = opened;
@@ -71,10 +75,53 @@ export async function* runSession(gpu: Gpu, session: Session, controls: Controls
   }
 }
 
+/** What is known of a PEFT folder on the model of config.json. Throws FormatError, UnsupportedError. */
+export function inspectAdapter(files: ReadonlyMap<string, Uint8Array>, config: Readonly<Record<string, unknown>>): AdapterFacts {
+  const {
+    sites,
+    config: lane,
+    saved,
+    given,
+  } = adopt(
+    files,
+    buildModel(config, (_name, shape) => tensor(shape)),
+  );
+  return {
+    method: lane.method,
+    settings: lane.settings,
+    parameters: [...given.trainable.values()].reduce((sum, { length }) => sum + length, 0),
+    layers: sites.length,
+    text: sites.some(({ tower }) => tower === "text"),
+    classes: saved.get(HEAD.bias)?.data.length ?? 0,
+  };
+}
+
+/** What the lanes begin with that continue an adapter. */
+function imports(
+  { lanes }: RunConfig,
+  adapters: ReadonlyMap<string, ReadonlyMap<string, Uint8Array>>,
+  backbone: Backbone,
+): ReadonlyMap<LaneConfig, Adopted> {
+  return new Map(
+    lanes.flatMap((lane) => {
+      if (lane.adapter === undefined) return [];
+      const files = adapters.get(lane.adapter);
+      if (!files)
+        throw new InputError(`The adapter ${lane.adapter} is not here any more.`, "Drop its folder on the page again, or remove its lane.");
+      return [[lane, adopt(files, backbone)] as const];
+    }),
+  );
+}
+
 function check(config: RunConfig, dataset: Dataset): void {
   if (dataset.classes.length < 2)
     throw new InputError("There is only one class.", "Add a second folder of images: training needs something to tell apart.");
-  if (config.targets.length === 0) throw new InputError("No layer is to be adapted.", "Choose at least one kind of layer under More.");
+  const idle = config.head.kind === "text" && config.lanes.find(({ method }) => trainsHeadAlone(method));
+  if (idle)
+    throw new InputError(
+      `${adapterOf(idle.method).title} trains the head and nothing else, and a head of class prompts is not trained.`,
+      "Choose the learned linear head, or remove its lane.",
+    );
   if (config.lanes.length === 0) throw new InputError("There is no method in the race.", "Add one below the charts.");
 }
 
@@ -92,7 +139,10 @@ export class InputError extends Error {
 export function faultOf(error: unknown): Fault {
   const what = error instanceof Error ? error.message : String(error);
   const kept = "Your images, your settings and all curves drawn so far.";
-  if (error instanceof InputError) return { kind: "input", what, kept, todo: error.todo };
+  if (error instanceof InputError || error instanceof SourceError) return { kind: "input", what, kept, todo: error.todo };
+  if (error instanceof FormatError)
+    return { kind: "input", what, kept, todo: "Check that the file is whole and of the model it is meant for." };
+  if (error instanceof UnsupportedError) return { kind: "input", what, kept, todo: "Choose another model, adapter or setting." };
   if (error instanceof NoGpuError)
     return { kind: "no-gpu", what, kept, todo: "Use a current Chrome, Edge, Safari or Firefox with WebGPU switched on." };
   if (/device was lost/.test(what))

@@ -10,6 +10,7 @@ export class Controls {
   #paused: boolean;
   #stopped = false;
   #single = 0;
+  #held = 0;
   #wake: () => void = () => undefined;
 
   constructor(paused = false) {
@@ -21,7 +22,8 @@ export class Controls {
   }
   /** Steps that may run now: 0 while paused. */
   get allowance(): number {
-    return this.#stopped ? 0 : this.#paused ? this.#single : Number.POSITIVE_INFINITY;
+    if (this.#stopped || this.#held > 0) return 0;
+    return this.#paused ? this.#single : Number.POSITIVE_INFINITY;
   }
   pause(): void {
     this.#paused = true;
@@ -39,6 +41,16 @@ export class Controls {
   stop(): void {
     this.#stopped = true;
     this.#wake();
+  }
+  /** No step begins while `work` runs: what it reads belongs to one moment. */
+  async hold<T>(work: () => Promise<T>): Promise<T> {
+    this.#held++;
+    try {
+      return await work();
+    } finally {
+      this.#held--;
+      this.#wake();
+    }
   }
   spend(steps: number): void {
     this.#single = Math.max(0, this.#single - steps);
@@ -74,6 +86,8 @@ async function* loop(race: Race, config: RunConfig, controls: Controls, ranker: 
   yield await validation(race, 0);
   let evaluationMs = performance.now() - evaluated;
   evaluated = performance.now();
+  // An imported adapter has a rank before anything is trained.
+  if (race.lanes.some(({ isFresh }) => !isFresh)) ranks.start(0);
   let step = 0;
   let published = 0;
   let lastEvaluated = 0;
@@ -181,10 +195,13 @@ function notFinite({ steps, notFinite: counts }: StepsEvent, race: Race): RunEve
 
 async function validation(race: Race, step: number): Promise<RunEvent> {
   const scores: Score[] = [];
-  for (const lane of race.lanes.keys()) {
-    // Before the first step every ΔW is zero and all heads are alike: one lane's score is everyone's.
-    const alike: Score | undefined = step === 0 ? scores[0] : undefined;
-    scores.push(alike ?? (await race.evaluate(lane)));
+  let fresh: Score | undefined;
+  for (const [index, lane] of race.lanes.entries()) {
+    // Before the first step most ΔW are zero, and all heads are alike: one such lane's score is everyone's.
+    const isFresh = step === 0 && lane.isFresh;
+    const score = (isFresh && fresh) || (await race.evaluate(index));
+    if (isFresh) fresh = score;
+    scores.push(score);
   }
   return {
     type: "validation",

@@ -1,21 +1,25 @@
-/** The training worker: fetches the model, runs one session at a time, and answers predictions. */
+/** The training worker: fetches models, runs one session at a time, answers predictions, reads adapters and writes exports. */
 import { type Gpu, openGpu } from "../gpu/device.ts";
-import type { ModelFiles } from "./backbone.ts";
+import { exportRun, type Origin } from "./handover.ts";
+import { fetchModel, inspectModel, openModel } from "./open.ts";
 import type { FromWorker, ToWorker } from "./protocol.ts";
 import type { Race } from "./race.ts";
-import { faultOf, runSession } from "./session.ts";
+import { faultOf, inspectAdapter, runSession } from "./session.ts";
 import { Controls } from "./trainer.ts";
 
-const post = (message: FromWorker) => self.postMessage(message);
+const post = (message: FromWorker, transfer: Transferable[] = []) => self.postMessage(message, { transfer });
 
 interface Current {
   readonly controls: Controls;
   gpu?: Gpu;
   race?: Race;
+  /** What the race was opened from; its exports need it. */
+  origin?: Origin;
 }
 let current: Current | undefined;
+const downloads = new Map<number, AbortController>();
 
-async function start({ config, dataset, paused, models }: Extract<ToWorker, { type: "start" }>): Promise<void> {
+async function start({ config, dataset, paused, sources, adapters }: Extract<ToWorker, { type: "start" }>): Promise<void> {
   release();
   const mine: Current = { controls: new Controls(paused) };
   current = mine;
@@ -23,11 +27,15 @@ async function start({ config, dataset, paused, models }: Extract<ToWorker, { ty
     post({ type: "event", event: { type: "status", text: "Looking for the GPU" } });
     const gpu = await openGpu(navigator.gpu);
     mine.gpu = gpu;
-    const { files, preprocess } = await fetchModel(`${models}${config.model}/`, (progress) =>
-      post({ type: "event", event: { type: "status", text: "Loading the model", progress } }),
+    const { files, licence } = await openModel(config.model, sources, (done, all) =>
+      post({ type: "event", event: { type: "status", text: "Loading the model", progress: done / all } }),
     );
-    for await (const event of runSession(gpu, { config, dataset, files, preprocess }, mine.controls, (race) => (mine.race = race))) {
+    const { preprocess } = files;
+    mine.origin = { config, dataset, preprocess, licence, tokenizer: files.tokenizer };
+    const session = { config, dataset, files, preprocess, adapters };
+    for await (const event of runSession(gpu, session, mine.controls, (race) => (mine.race = race))) {
       if (current !== mine) return;
+      if (event.type === "validation") mine.origin = { ...mine.origin, validation: event };
       post({ type: "event", event });
     }
   } catch (error) {
@@ -49,44 +57,40 @@ function release(): void {
   current = undefined;
 }
 
-async function fetchModel(folder: string, onProgress: (share: number) => void): Promise<{ files: ModelFiles; preprocess: unknown }> {
-  const get = async (file: string): Promise<Response> => {
-    const response = await fetch(folder + file);
-    if (!response.ok) throw new Error(`The model's ${file} could not be loaded (${response.status} ${response.statusText}).`);
-    return response;
-  };
-  const bytes = async (file: string) => new Uint8Array(await (await get(file)).arrayBuffer());
-  const json = async (file: string) => (await (await get(file)).json()) as object;
-  const [config, weights, preprocess, tokenizer, tokenizerConfig] = await Promise.all([
-    bytes("config.json"),
-    get("model.safetensors").then((response) => readAll(response, onProgress)),
-    json("preprocessor_config.json"),
-    json("tokenizer.json"),
-    json("tokenizer_config.json"),
-  ]);
-  return { files: { config, weights, tokenizer: { tokenizer, config: tokenizerConfig } }, preprocess };
+/** Posts what `work` gives, or why it gives nothing. */
+async function answer(id: number, work: () => Promise<FromWorker> | FromWorker): Promise<void> {
+  try {
+    const message = await work();
+    post(message, message.type === "exported" ? Array.from(message.files.values(), ({ buffer }) => buffer) : []);
+  } catch (error) {
+    post({ type: "refused", id, fault: faultOf(await firstCause(current?.gpu, error)) });
+  }
 }
 
-async function readAll(response: Response, onProgress: (share: number) => void): Promise<Uint8Array> {
-  const size = Number(response.headers.get("content-length"));
-  const reader = response.body?.getReader();
-  if (!reader) return new Uint8Array(await response.arrayBuffer());
-  const parts: Uint8Array[] = [];
-  let received = 0;
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    parts.push(value);
-    received += value.length;
-    if (size) onProgress(Math.min(1, received / size));
+async function download({ id, model, sources }: Extract<ToWorker, { type: "fetch" }>): Promise<FromWorker> {
+  const controller = new AbortController();
+  downloads.set(id, controller);
+  try {
+    let all = 0;
+    await fetchModel(
+      model,
+      (done, total, file) => {
+        all = total;
+        post({ type: "fetched", id, done, all: total, file });
+      },
+      controller.signal,
+    );
+    const facts = await inspectModel(model, sources);
+    return { type: "fetched", id, done: Math.max(all, facts.present), all: Math.max(all, facts.present), file: "" };
+  } finally {
+    downloads.delete(id);
   }
-  const all = new Uint8Array(received);
-  let offset = 0;
-  for (const part of parts) {
-    all.set(part, offset);
-    offset += part.length;
-  }
-  return all;
+}
+
+async function handOver(order: Extract<ToWorker, { type: "export" }>): Promise<FromWorker> {
+  const mine = current;
+  const write = () => exportRun(mine?.race, mine?.origin, order);
+  return { type: "exported", id: order.id, ...(await (mine ? mine.controls.hold(write) : write())) };
 }
 
 self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
@@ -109,6 +113,20 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
         (prediction) => post({ type: "prediction", id: data.id, prediction }),
         (error: unknown) => post({ type: "event", event: { type: "failed", fault: faultOf(error) } }),
       );
+      return;
+    case "inspect":
+      void answer(data.id, async () => ({ type: "model", id: data.id, facts: await inspectModel(data.model, data.sources) }));
+      return;
+    case "fetch":
+      void answer(data.id, () => download(data));
+      return;
+    case "cancel":
+      return downloads.get(data.id)?.abort();
+    case "adapter":
+      void answer(data.id, () => ({ type: "adapter", id: data.id, facts: inspectAdapter(data.files, data.config) }));
+      return;
+    case "export":
+      void answer(data.id, () => handOver(data));
       return;
   }
 };

@@ -1,10 +1,13 @@
 /** The page: three steps from left to right, the way of the data, and the lanes that race. */
+import { takeDrop } from "../store/dropped.ts";
 import { useSetup } from "../store/setup.ts";
 import { useSupport } from "../store/support.ts";
 import { Header } from "./header.tsx";
 import { NoGpu } from "./help/nogpu.tsx";
 import { ImagesPanel } from "./images/panel.tsx";
+import { AdoptDialog } from "./lanes/adopt.tsx";
 import { LanesBar } from "./lanes/bar.tsx";
+import { useDrop } from "./parts/drop.tsx";
 import { Notice } from "./parts/notice.tsx";
 import { RacePanel } from "./race/panel.tsx";
 import { ResultPanel } from "./result/panel.tsx";
@@ -14,18 +17,23 @@ export function App() {
   return (
     <>
       <Header />
-      {support.state === "missing" ? (
-        <NoGpu why={support.why} />
-      ) : (
-        <main className="steps">
-          <LinkNotices />
-          <ImagesPanel />
-          <RacePanel />
-          <ResultPanel />
-          <LanesBar />
-        </main>
-      )}
+      {support.state === "missing" ? <NoGpu why={support.why} /> : <Steps />}
     </>
+  );
+}
+
+/** Whatever is dropped beside a place of its own: images, an adapter, or a model. */
+function Steps() {
+  const drop = useDrop((items) => void takeDrop(items));
+  return (
+    <main className="steps" {...drop}>
+      <LinkNotices />
+      <ImagesPanel />
+      <RacePanel />
+      <ResultPanel />
+      <LanesBar />
+      <AdoptDialog />
+    </main>
   );
 }
 

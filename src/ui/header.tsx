@@ -1,14 +1,13 @@
 /** The name, the machine, and what can be taken away from here. */
 import { useEffect, useState } from "react";
 import { useRace } from "../store/race.ts";
-import { exportRun } from "../store/record.ts";
 import { useSupport } from "../store/support.ts";
+import { ExportDialog } from "./export/dialog.tsx";
 import { How } from "./help/how.tsx";
 import { Icon } from "./parts/icon.tsx";
 import { toggleTheme } from "./theme.ts";
 
 export function Header() {
-  const hasRun = useRace((race) => race.config !== null);
   return (
     <header className="header">
       <h1>
@@ -23,9 +22,7 @@ export function Header() {
       <nav aria-label="Page">
         <How />
         <Share />
-        <button type="button" className="quiet" disabled={!hasRun} onClick={exportRun}>
-          <Icon name="download" /> <span className="label">Export</span>
-        </button>
+        <ExportDialog />
         <button type="button" className="quiet" aria-label="Light or dark" onClick={toggleTheme}>
           <Icon name="theme" />
         </button>

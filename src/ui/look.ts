@@ -1,6 +1,7 @@
 /** How a lane looks and is called, the same everywhere: one colour and one dash per method, never colour alone. */
 import { findMethod } from "../store/methods.ts";
 import type { LaneConfig } from "../train/run.ts";
+import { plain } from "./numbers.ts";
 
 export interface Look {
   /** "LoRA", or "LoRA r 8" beside another LoRA. */
@@ -12,23 +13,23 @@ export interface Look {
   readonly dash: string;
 }
 
-const METHODS: Readonly<Record<string, { readonly color: string; readonly dash: string }>> = {
-  lora: { color: "var(--lora)", dash: "none" },
-  randlora: { color: "var(--randlora)", dash: "7 3" },
-  vera: { color: "var(--vera)", dash: "2 3" },
-  nola: { color: "var(--nola)", dash: "9 3 2 3" },
-  dora: { color: "var(--dora)", dash: "12 4" },
-  full: { color: "var(--full)", dash: "none" },
-  probe: { color: "var(--probe)", dash: "4 4" },
-};
-const OTHER = { color: "var(--probe)", dash: "4 2 1 2" };
+/** A method that this version does not have. */
+const UNKNOWN = { light: "#66696d", dark: "#a6abb0", dash: "4 2 1 2" };
 /** For the second, third … lane of one method. */
 const AGAIN = ["", "2 4", "10 3 2 3", "5 5"];
 
-const SYMBOLS: Readonly<Record<string, string>> = { rank: "r", alpha: "α" };
+/** "r 32", "sparse": a setting as short as its label allows. */
+export function settingText(method: string, name: string, value: number): string {
+  const field = findMethod(method)?.fields[name];
+  const label = field?.label ?? name;
+  const symbol = label.split(" ").at(-1) ?? label;
+  return field?.choices?.[value] ?? `${symbol.length <= 3 ? symbol : label} ${plain(value)}`;
+}
 
-export function symbolOf(setting: string): string {
-  return SYMBOLS[setting] ?? setting;
+/** Of a method's first lane. */
+export function lookOf(method: string): Pick<Look, "color" | "dash"> {
+  const { light, dark, dash } = findMethod(method)?.mark ?? UNKNOWN;
+  return { color: `light-dark(${light}, ${dark})`, dash };
 }
 
 export function titleOf(method: string): string {
@@ -39,7 +40,7 @@ export function looksOf(lanes: readonly LaneConfig[]): readonly Look[] {
   return lanes.map((lane, index) => {
     const alike = lanes.filter(({ method }) => method === lane.method).length;
     const before = lanes.slice(0, index).filter(({ method }) => method === lane.method).length;
-    const { color, dash } = METHODS[lane.method] ?? OTHER;
+    const { color, dash } = lookOf(lane.method);
     const label = labelOf(lane);
     const twin = lanes.slice(0, index).filter((other) => labelOf(other) === label).length;
     const name = alike > 1 ? label + (twin > 0 ? ` (${twin + 1})` : "") : titleOf(lane.method);

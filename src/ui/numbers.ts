@@ -22,6 +22,7 @@ export function short(value: number): string {
 
 export function bytes(value: number): string {
   const mebibytes = value / 2 ** 20;
+  if (mebibytes < 0.1) return `${Math.ceil(value / 1024)} KiB`;
   if (mebibytes >= 1024) return `${(mebibytes / 1024).toFixed(2)} GiB`;
   return `${mebibytes < 10 ? mebibytes.toFixed(1) : Math.round(mebibytes)} MiB`;
 }

@@ -8,6 +8,7 @@ import { attention } from "../../src/ops/attention.ts";
 import { gelu } from "../../src/ops/gelu.ts";
 import { layernorm } from "../../src/ops/layernorm.ts";
 import { type Matmul, matmul } from "../../src/ops/matmul.ts";
+import { mix } from "../../src/ops/mix.ts";
 import { randlora } from "../../src/ops/randlora.ts";
 import { Arena } from "../../src/tensor/plan.ts";
 import { Tape } from "../../src/tensor/tape.ts";
@@ -22,9 +23,8 @@ const given = (...shape: number[]): Tensor => {
 };
 const trainable = (x: Tensor): Tensor => Object.assign(x, { needsGrad: true });
 
-async function time(name: string, flops: number, bytes: number, record: (tape: Tape) => void): Promise<void> {
-  const tape = new Tape(gpu.software);
-  record(tape);
+/** Milliseconds of what the tape holds: the middle one of three runs of some 200 ms. */
+export async function milliseconds(tape: Tape): Promise<number> {
   const arena = new Arena(gpu, kernels);
   const [plan] = await arena.plan([tape]);
   const once = async (repeats: number) => {
@@ -39,10 +39,16 @@ async function time(name: string, flops: number, bytes: number, record: (tape: T
   const repeats = Math.max(1, Math.min(200, Math.round(200 / Math.max(first, 0.05))));
   await once(repeats);
   const times = [await once(repeats), await once(repeats), await once(repeats)].sort((a, b) => a - b);
-  const ms = times[1] as number;
+  arena.destroy();
+  return times[1] as number;
+}
+
+async function time(name: string, flops: number, bytes: number, record: (tape: Tape) => void): Promise<void> {
+  const tape = new Tape(gpu.software);
+  record(tape);
+  const ms = await milliseconds(tape);
   const rate = flops ? `${(flops / ms / 1e6).toFixed(1).padStart(9)} GFLOP/s` : `${(bytes / ms / 1e6).toFixed(1).padStart(9)} GB/s   `;
   console.log(`${name.padEnd(46)} ${ms.toFixed(4).padStart(10)} ms ${rate}  ${tape.launches.length} launches`);
-  arena.destroy();
 }
 
 function backward(tape: Tape, y: Tensor): void {
@@ -71,10 +77,32 @@ export default async function benchKernels([model = "clip-tiny", batchText = gpu
     ["dyᵀ·x 4d×d", 4 * width, width, rows, { transA: true }],
     ["x·downᵀ d→32", rows, 32, width, { transB: true }],
   ];
-  if (!gpu.software) shapes.push(["4096³", 4096, 4096, 4096, {}]);
+  // Ranks, classes and widths that are no multiples of four, thin along each of the three sizes.
+  for (const inner of [1, 6]) {
+    shapes.push(
+      [`x·downᵀ d→${inner}`, rows, inner, width, { transB: true }],
+      [`h·upᵀ ${inner}→4d`, rows, 4 * width, inner, { transB: true }],
+      [`dy·up 4d→${inner}`, rows, inner, 4 * width, {}],
+      [`dyᵀ·h 4d×${inner}`, 4 * width, inner, rows, { transA: true }],
+      [`dhᵀ·x ${inner}×d`, inner, width, rows, { transA: true }],
+    );
+  }
+  shapes.push(["x·headᵀ d→37", batch, 37, width, { transB: true }], ["dyᵀ·h 3×5", 3, 5, rows, { transA: true }]);
+  if (!gpu.software) shapes.push(["4096³", 4096, 4096, 4096, {}], ["odd", 3203, 771, 769, {}]);
   for (const [name, m, n, k, cfg] of shapes) {
     const [a, b] = [given(...(cfg.transA ? [k, m] : [m, k])), given(...(cfg.transB ? [n, k] : [k, n]))];
     await time(`matmul ${name} (${m}, ${n}, ${k})`, 2 * m * n * k, 0, (tape) => tape.apply(matmul, { a, b }, cfg));
+  }
+  for (const [terms, ...shape] of [
+    [1024, 1, width],
+    [512, 4 * width, 8],
+  ] as const) {
+    const c = trainable(given(terms));
+    const cfg = { shape, seed: 1, stream: 1, bound: 1, start: 0 };
+    await time(`mix of ${terms}, forward (${shape})`, 2 * terms * numel(shape), 0, (tape) => tape.apply(mix, { c }, cfg));
+    await time(`mix of ${terms}, forward + backward (${shape})`, 4 * terms * numel(shape), 0, (tape) =>
+      backward(tape, tape.apply(mix, { c }, cfg)),
+    );
   }
   const qkv = () => ({ q: trainable(given(rows, width)), k: trainable(given(rows, width)), v: trainable(given(rows, width)) });
   const pairs = batch * heads * tokens * tokens * (width / heads) * 2;

@@ -21,7 +21,8 @@ const CONFIG: Omit<RunConfig, "steps" | "batch"> = {
   seed: 0,
   validation: 0.2,
   head: { kind: "text", template: "a photo of {class}." },
-  targets: ["q", "k", "v", "out", "fc1", "fc2"],
+  precision: "checkpoint",
+  targets: { image: ["q", "k", "v", "out", "fc1", "fc2"], text: [] },
   lanes: [
     { method: "lora", settings: { rank: 32, alpha: 64 }, lr: 3e-3 },
     { method: "randlora", settings: { rank: 2, alpha: 20 }, lr: 1e-3 },

@@ -15,11 +15,12 @@ export function How() {
     >
       <div className="prose">
         <p>
-          A small vision model, CLIP-tiny, is loaded into this tab and stays frozen. Beside each of its layers every method learns an update
-          ΔW. All lanes see the same batches in the same order and take turns on your GPU, so the race is fair.
+          A vision model is loaded into this tab: CLIP-tiny, which comes with the page, one of the Hugging Face Hub, or one from a folder.
+          Most methods leave it frozen and learn an update ΔW beside its layers. All lanes see the same batches in the same order and take
+          turns on your GPU, so the race is fair.
         </p>
 
-        <h3>The two methods</h3>
+        <h3>The two methods it begins with</h3>
         <p className="equation">
           <span className="who lora">LoRA</span> ΔW = <sup className="frac">α</sup>⁄<sub className="frac">r</sub> · B A
         </p>
@@ -40,6 +41,13 @@ export function How() {
         <p>
           The singular values σ of ΔW say how strongly the update acts in each direction. Rank counts the ones that are not zero. Effective
           rank, exp of their entropy, says how many really matter; stable rank, ‖ΔW‖² / σ₁², is the strict view.
+        </p>
+
+        <h3>The other methods</h3>
+        <p>
+          rsLoRA and DoRA are LoRA with another scale; VeRA and NoLA learn a few numbers around random bases; RandLoRA-a and -b are its
+          paper's counter-examples. Full fine-tuning trains everything, BitFit the biases, a linear probe nothing but the classifier. LoRA +
+          RandLoRA is ours: a few learned directions and a random rest.
         </p>
 
         <h3>Which r, which α</h3>
@@ -63,6 +71,12 @@ export function How() {
         <p>
           Zero-shot accuracy is what CLIP-tiny knows without training. It only holds for words it has seen. On satellite tiles it is at
           chance.
+        </p>
+
+        <h3>In and out</h3>
+        <p>
+          Export writes any lane as a PEFT adapter, a merged model or ONNX, with a model card. An adapter from PEFT or from here, dropped on
+          the page, becomes a lane. A Hub model's weights are downloaded only when you press Download, and stay in this browser.
         </p>
 
         <h3>Where it runs</h3>

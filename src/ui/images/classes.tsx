@@ -2,7 +2,8 @@
 import { useEffect, useMemo, useRef, useState } from "react";
 import type { Dataset } from "../../data/dataset.ts";
 import { type ClassRow, classTable, imagePixels } from "../../data/table.ts";
-import { importDrop, importFiles, remove, rename } from "../../store/images.ts";
+import { takeDrop } from "../../store/dropped.ts";
+import { importFiles, remove, rename } from "../../store/images.ts";
 import { ask } from "../../store/predictions.ts";
 import { count } from "../numbers.ts";
 import { Choose, useDrop } from "../parts/drop.tsx";
@@ -43,7 +44,7 @@ interface ItemProps {
 }
 
 function ClassItem({ row, dataset, share }: ItemProps) {
-  const drop = useDrop((items) => void importDrop(items, row.name));
+  const drop = useDrop((items) => void takeDrop(items, { className: row.name }));
   const strip = useMemo(() => row.images.slice(0, STRIP).map((image) => imagePixels(dataset, image)), [row, dataset]);
   return (
     <tr {...drop}>

@@ -1,7 +1,8 @@
 /** Step 1: images in, by drop, by dialog or from a sample set, and what came of it. */
 import { useState } from "react";
 import { SAMPLES } from "../../data/samples.ts";
-import { cancelImport, clearImages, dismissImportFault, importDrop, importFiles, loadSample, useImages } from "../../store/images.ts";
+import { takeDrop, takeFiles } from "../../store/dropped.ts";
+import { cancelImport, clearImages, dismissImportFault, loadSample, useImages } from "../../store/images.ts";
 import { useSetup } from "../../store/setup.ts";
 import { count, plural } from "../numbers.ts";
 import { Badge } from "../parts/badge.tsx";
@@ -14,7 +15,7 @@ import { Thumbs } from "./thumbs.tsx";
 
 export function ImagesPanel() {
   const { dataset, importing, fault, report } = useImages();
-  const drop = useDrop((items) => void importDrop(items));
+  const drop = useDrop((items) => void takeDrop(items));
   return (
     <section className="panel images" aria-labelledby="images-title" {...drop}>
       <h2 id="images-title">
@@ -56,10 +57,10 @@ function Sources({ compact }: { readonly compact: boolean }) {
         </div>
       )}
       <div className="row">
-        <Choose folder onChoose={(files) => void importFiles(files)}>
+        <Choose folder onChoose={(files) => void takeFiles(files)}>
           <Icon name="folder" /> Folder
         </Choose>
-        <Choose accept=".zip,image/*" onChoose={(files) => void importFiles(files)}>
+        <Choose accept=".zip,image/*" onChoose={(files) => void takeFiles(files)}>
           {compact ? "Files" : "Zip or files"}
         </Choose>
         {compact && (
@@ -87,7 +88,8 @@ function Sources({ compact }: { readonly compact: boolean }) {
 
 function Importing() {
   const { importing, fresh } = useImages();
-  const model = useImages((images) => images.dataset?.size) ?? Math.sqrt((fresh[0]?.length ?? 3) / 3);
+  // The images that are there may have been prepared for a model of another size.
+  const size = Math.sqrt((fresh[0]?.length ?? 3) / 3);
   if (!importing) return null;
   const { name, seen, total, taken, perSecond } = importing;
   return (
@@ -99,7 +101,7 @@ function Importing() {
       <p className="hint">
         {plural(taken, "image")} taken{perSecond > 0 ? `, ${count(Math.round(perSecond))} a second` : ""}
       </p>
-      {fresh.length > 0 && <Thumbs images={fresh} size={model} places={6} />}
+      {fresh.length > 0 && <Thumbs images={fresh} size={size} places={6} />}
       <button type="button" onClick={cancelImport}>
         Cancel, keep what is in
       </button>

@@ -1,51 +1,46 @@
-/** Who races, and under which rules. */
-import { DropdownMenu, Popover } from "radix-ui";
-import { epochsOf, laneParameters, MAX_LANES, NUMBERS, stepsOf } from "../../store/config.ts";
+/** Who races, on which model, and under which rules. */
+import { Popover } from "radix-ui";
+import { epochsOf, laneParameters, type Nearness, NUMBERS, nearness, stepsOf } from "../../store/config.ts";
 import { useImages } from "../../store/images.ts";
-import { listMethods } from "../../store/methods.ts";
+import { useModels } from "../../store/models.ts";
 import { useRace } from "../../store/race.ts";
 import { useSetup } from "../../store/setup.ts";
 import { looksOf } from "../look.ts";
+import { ModelChooser } from "../model/chooser.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { NumberField } from "../parts/number.tsx";
+import { AddMethod } from "./add.tsx";
+import { ImportAdapter } from "./import.tsx";
 import { Lane } from "./lane.tsx";
 import { Rules } from "./rules.tsx";
 
 export function LanesBar() {
-  const { config, match, addLane, setMatch } = useSetup();
+  const { config, match, setMatch } = useSetup();
+  // Sizes follow from the model, which may be looked up after the settings are there.
+  useModels((models) => models.known);
   const looks = looksOf(config.lanes);
-  const sizes = new Set(config.lanes.map((lane) => laneParameters(config, lane)));
+  const near: readonly (Nearness | undefined)[] = match ? nearness(config) : [];
   return (
     <section className="panel lanes" aria-labelledby="lanes-title">
       <h2 id="lanes-title">Lanes</h2>
       <ul className="chips">
         {config.lanes.map((lane, index) => {
           const look = looks[index];
-          return look ? <Lane key={look.name} index={index} lane={lane} look={look} parameters={laneParameters(config, lane)} /> : null;
+          const parameters = laneParameters(config, lane);
+          return look ? <Lane key={look.name} index={index} lane={lane} look={look} parameters={parameters} near={near[index]} /> : null;
         })}
         <li>
-          <DropdownMenu.Root>
-            <DropdownMenu.Trigger className="chip add" disabled={config.lanes.length >= MAX_LANES}>
-              <Icon name="plus" /> Add method
-            </DropdownMenu.Trigger>
-            <DropdownMenu.Portal>
-              <DropdownMenu.Content className="popover menu" sideOffset={4} collisionPadding={12}>
-                {listMethods().map(({ id, title, paper }) => (
-                  <DropdownMenu.Item key={id} className="menu-item" onSelect={() => addLane(id)}>
-                    <b>{title}</b>
-                    <span className="hint">{paper}</span>
-                  </DropdownMenu.Item>
-                ))}
-              </DropdownMenu.Content>
-            </DropdownMenu.Portal>
-          </DropdownMenu.Root>
+          <AddMethod />
+        </li>
+        <li>
+          <ImportAdapter />
         </li>
       </ul>
       <button
         type="button"
         className={`toggle ${match ? "on" : ""}`}
         aria-pressed={match}
-        disabled={sizes.size === 0}
+        disabled={config.lanes.length === 0}
         title="Sets the other methods to the number of parameters nearest to the first lane's"
         onClick={() => setMatch(!match)}
       >
@@ -64,6 +59,7 @@ function RunLength() {
   const epochs = Number(epochsOf(config.steps, images, config.batch).toPrecision(3));
   return (
     <div className="numbers-row">
+      <ModelChooser />
       <NumberField field={NUMBERS.steps} value={config.steps} onChange={(steps) => setNumber("steps", steps)} />
       {images > 0 && (
         <NumberField

@@ -1,28 +1,35 @@
 /** One lane: a chip that says what it is and opens its settings. */
 import { Popover } from "radix-ui";
-import { RATE } from "../../store/config.ts";
+import { useAdopted } from "../../store/adopted.ts";
+import { type Nearness, RATE } from "../../store/config.ts";
 import { completeSettings, findMethod } from "../../store/methods.ts";
 import { useSetup } from "../../store/setup.ts";
 import type { LaneConfig } from "../../train/run.ts";
-import { type Look, symbolOf, titleOf } from "../look.ts";
+import { type Look, settingText, titleOf } from "../look.ts";
 import { count, plain, short } from "../numbers.ts";
+import { ChoiceField } from "../parts/choice.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { NumberField } from "../parts/number.tsx";
 import { Swatch } from "../parts/swatch.tsx";
+import { AdapterRows } from "./adopt.tsx";
 
 interface Props {
   readonly index: number;
   readonly lane: LaneConfig;
   readonly look: Look;
   readonly parameters: number;
+  readonly near: Nearness | undefined;
 }
 
 /** Settings on the chip; the rest is in its panel. */
 const ON_CHIP = 2;
 
-export function Lane({ index, lane, look, parameters }: Props) {
+export function Lane({ index, lane, look, parameters, near }: Props) {
   const removeLane = useSetup((setup) => setup.removeLane);
+  const held = useAdopted(({ held }) => (lane.adapter === undefined ? undefined : held.get(lane.adapter)));
   const settings = Object.entries(completeSettings(lane.method, lane.settings));
+  const size = held?.facts.parameters ?? parameters;
+  const lost = lane.adapter !== undefined && (!held || held.fault !== null);
   return (
     <li className="chip lane" style={{ borderColor: look.color }}>
       <Popover.Root>
@@ -30,16 +37,22 @@ export function Lane({ index, lane, look, parameters }: Props) {
           <Swatch look={look} />
           <b style={{ color: look.color }}>{titleOf(lane.method)}</b>
           {settings.slice(0, ON_CHIP).map(([name, value]) => (
-            <span key={name}>
-              {symbolOf(name)} {plain(value)}
-            </span>
+            <span key={name}>{settingText(lane.method, name, value)}</span>
           ))}
           <span>lr {plain(lane.lr)}</span>
-          {parameters > 0 && <span className="hint">{short(parameters)}</span>}
+          {size > 0 && <span className="hint">{short(size)}</span>}
+          {near && near.kind !== "first" && <span className="hint">{nearText(near)}</span>}
+          {lane.adapter !== undefined && (
+            <span className={lost ? "lost" : "hint"}>{lost ? "drop its adapter again" : `from ${lane.adapter}`}</span>
+          )}
         </Popover.Trigger>
         <Popover.Portal>
           <Popover.Content className="popover settings" sideOffset={6} collisionPadding={12} aria-label={`Settings of ${look.label}`}>
-            <LaneSettings index={index} lane={lane} parameters={parameters} />
+            <h3>{titleOf(lane.method)}</h3>
+            {lane.adapter === undefined ? <LaneSettings index={index} lane={lane} /> : <Begins adapter={lane.adapter} />}
+            <Rate index={index} lane={lane} />
+            {size > 0 && <p className="total">{count(size)} trainable parameters</p>}
+            {near && <p className="hint">{nearSentence(near)}</p>}
           </Popover.Content>
         </Popover.Portal>
       </Popover.Root>
@@ -50,26 +63,71 @@ export function Lane({ index, lane, look, parameters }: Props) {
   );
 }
 
-function LaneSettings({ index, lane, parameters }: Omit<Props, "look">) {
+function LaneSettings({ index, lane }: Pick<Props, "index" | "lane">) {
   const setLane = useSetup((setup) => setup.setLane);
   const method = findMethod(lane.method);
   const values = completeSettings(lane.method, lane.settings);
   return (
     <>
-      <h3>{titleOf(lane.method)}</h3>
       {method && <p className="hint">{method.paper}</p>}
-      {Object.entries(method?.fields ?? {}).map(([name, field]) => (
-        <NumberField
-          key={name}
-          field={field}
-          value={values[name] ?? field.default}
-          slider
-          showHelp
-          onChange={(value) => setLane(index, { settings: { [name]: value } })}
-        />
-      ))}
-      <NumberField field={RATE} value={lane.lr} slider showHelp onChange={(lr) => setLane(index, { lr })} />
-      {parameters > 0 && <p className="total">{count(parameters)} trainable parameters</p>}
+      {Object.entries(method?.fields ?? {}).map(([name, field]) => {
+        const value = values[name] ?? field.default;
+        const onChange = (changed: number) => setLane(index, { settings: { [name]: changed } });
+        return field.choices ? (
+          <ChoiceField key={name} label={field.label} help={field.help} choices={field.choices} value={value} onChange={onChange} />
+        ) : (
+          <NumberField key={name} field={field} value={value} slider showHelp onChange={onChange} />
+        );
+      })}
     </>
   );
+}
+
+function Rate({ index, lane }: Pick<Props, "index" | "lane">) {
+  const setLane = useSetup((setup) => setup.setLane);
+  return <NumberField field={RATE} value={lane.lr} slider showHelp onChange={(lr) => setLane(index, { lr })} />;
+}
+
+/** An imported lane's settings are those of its file. */
+function Begins({ adapter }: { readonly adapter: string }) {
+  const held = useAdopted(({ held }) => held.get(adapter));
+  if (!held)
+    return (
+      <p className="warning">
+        Begins with the adapter <b>{adapter}</b>, whose files a link or a reload cannot keep. Drop its folder or zip on the page again.
+      </p>
+    );
+  return (
+    <>
+      <p>
+        Begins with <b>{adapter}</b>. Its settings are part of it; only the learning rate is yours.
+      </p>
+      {held.fault ? (
+        <p className="warning" role="alert">
+          {held.fault.what} {held.fault.todo}
+        </p>
+      ) : (
+        <AdapterRows facts={held.facts} />
+      )}
+    </>
+  );
+}
+
+/** Under half a percent nobody cares which. */
+const EQUAL = 0.005;
+
+function nearText(near: Exclude<Nearness, { kind: "first" }>): string {
+  const off = near.ratio - 1;
+  if (near.kind === "fixed") return "fixed size";
+  if (Math.abs(off) < EQUAL) return "equal";
+  return Math.abs(off) < 1
+    ? `${off > 0 ? "+" : "−"}${(100 * Math.abs(off)).toFixed(off > -0.1 && off < 0.1 ? 1 : 0)} %`
+    : `× ${plain(near.ratio)}`;
+}
+
+function nearSentence(near: Nearness): string {
+  if (near.kind === "first") return "The other methods are matched to this size.";
+  const times = `${plain(near.ratio)} times the first lane's`;
+  if (near.kind === "fixed") return `Its size is what it is and cannot be matched: ${times}.`;
+  return `Matched: ${times}. Sizes come in steps, so this is the nearest there is.`;
 }

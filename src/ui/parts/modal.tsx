@@ -5,15 +5,18 @@ import { Icon } from "./icon.tsx";
 
 interface Props {
   readonly title: string;
-  readonly trigger: ReactNode;
+  /** Absent where something else than a button opens it. */
+  readonly trigger?: ReactNode;
+  readonly open?: boolean;
+  readonly onOpenChange?: (open: boolean) => void;
   readonly wide?: boolean;
   readonly children: ReactNode;
 }
 
-export function Modal({ title, trigger, wide = false, children }: Props) {
+export function Modal({ title, trigger, wide = false, children, ...state }: Props) {
   return (
-    <Dialog.Root>
-      <Dialog.Trigger asChild>{trigger}</Dialog.Trigger>
+    <Dialog.Root {...state}>
+      {trigger && <Dialog.Trigger asChild>{trigger}</Dialog.Trigger>}
       <Dialog.Portal>
         <Dialog.Overlay className="overlay" />
         <Dialog.Content className={`modal ${wide ? "wide" : ""}`} aria-describedby={undefined}>

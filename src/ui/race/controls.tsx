@@ -1,10 +1,12 @@
 /** Train, pause, step, stop, reset, and how far the race is. */
-import type { Dataset } from "../../data/dataset.ts";
+import { parsePreprocess } from "../../data/preprocess.ts";
+import { useAdopted } from "../../store/adopted.ts";
 import { useImages } from "../../store/images.ts";
+import { useModels } from "../../store/models.ts";
 import { pauseRace, resetRace, resumeRace, startRace, stepRace, stopRace, useRace } from "../../store/race.ts";
+import { whyNot } from "../../store/ready.ts";
 import { type RunState, secondsLeft } from "../../store/run.ts";
 import { useSetup } from "../../store/setup.ts";
-import type { RunConfig } from "../../train/run.ts";
 import { count, duration, milliseconds, plain } from "../numbers.ts";
 import { Icon } from "../parts/icon.tsx";
 
@@ -13,7 +15,7 @@ export function Controls() {
   const dataset = useImages((images) => images.dataset);
   const config = useSetup((setup) => setup.config);
   const { phase } = race;
-  const blocker = whyNot(dataset, config);
+  const blocker = useBlocker();
   const running = phase === "starting" || phase === "training" || phase === "paused";
   const start = (paused: boolean) => dataset && startRace(config, dataset, paused);
 
@@ -48,11 +50,15 @@ export function Controls() {
   );
 }
 
-function whyNot(dataset: Dataset | null, { lanes, head }: RunConfig): string | null {
-  if (!dataset) return "Add images first, or load a sample.";
-  if (dataset.classes.length < 2) return "Add a second class to train.";
-  if (head.kind === "text" && !head.template.includes("{class}")) return "The prompt needs {class}; see More.";
-  return lanes.length === 0 ? "Add a method first." : null;
+/** What still stands in the way of a race. */
+function useBlocker(): string | null {
+  const { dataset, prepared } = useImages();
+  const config = useSetup((setup) => setup.config);
+  const facts = useModels(({ known }) => known.get(config.model));
+  const looking = useModels((models) => models.looking.has(config.model));
+  const held = useAdopted((adopted) => adopted.held);
+  if (looking) return "Looking up the model …";
+  return whyNot({ config, dataset, prepared, wanted: facts ? parsePreprocess(facts.preprocess) : null, facts, held });
 }
 
 function Position({ race, blocker }: { readonly race: RunState; readonly blocker: string | null }) {

@@ -15,10 +15,18 @@ export function layerName({ block, target }: LayerRank): string {
   return `Block ${block + 1}, ${target}`;
 }
 
+/** Of all lanes, in the order of the model: imported ones may have layers of their own. */
+export function layersOf(ranks: readonly LaneRun["rank"][]): readonly LayerRank[] {
+  const [longest = [], ...others] = ranks.map((rank) => rank?.layers ?? []).sort((a, b) => b.length - a.length);
+  const paths = new Set(longest.map(({ path }) => path));
+  const rest = others.flat().filter(({ path }) => !paths.has(path) && paths.add(path));
+  return rest.length > 0 ? [...longest, ...rest].sort((a, b) => a.block - b.block) : longest;
+}
+
 export const Layers = memo(function Layers({ ranks, looks, chosen, onChoose }: Props) {
   // Where the pointer is, while it sweeps; leaving goes back to the layer that was clicked.
   const [pinned, setPinned] = useState<string>();
-  const layers = ranks.find((rank) => rank !== null)?.layers ?? [];
+  const layers = layersOf(ranks);
   if (layers.length === 0) return null;
 
   const at = Math.max(

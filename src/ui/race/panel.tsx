@@ -1,7 +1,8 @@
 /** Step 2: the race, while it runs. */
 import { useMemo } from "react";
+import { shortModel } from "../../store/names.ts";
 import { useRace } from "../../store/race.ts";
-import { meanRank, zeroShot } from "../../store/run.ts";
+import { isZeroShot, meanRank, zeroShot } from "../../store/run.ts";
 import { useSetup } from "../../store/setup.ts";
 import { useSupport } from "../../store/support.ts";
 import { scoreOf } from "../../store/verdict.ts";
@@ -93,7 +94,7 @@ function ZeroShot() {
   const race = useRace();
   const before = zeroShot(race);
   const moving = race.lanes.some((lane) => meanRank(lane) !== null);
-  if (!before || race.step > 0 || moving || race.config?.head.kind !== "text") return null;
+  if (!before || race.step > 0 || moving || !race.config || !isZeroShot(race.config)) return null;
   const { accuracy, margin, images } = scoreOf(before.lanes[0]?.correct ?? 0, before.images);
   const chance = 1 / Math.max(1, race.classes.length);
   const atChance = Math.abs(accuracy - chance) <= margin;
@@ -102,7 +103,7 @@ function ZeroShot() {
       <p>
         Zero-shot, before any training: <b>{percent(accuracy)}</b> ± {(margin * 100).toFixed(1)} of {images} images.{" "}
         {atChance
-          ? `That is what guessing among ${race.classes.length} classes gives: CLIP-tiny never learned these words with such pictures. Training has to do all of it.`
+          ? `That is what guessing among ${race.classes.length} classes gives: ${shortModel(race.config.model)} never learned these words with such pictures. Training has to do all of it.`
           : `Guessing among ${race.classes.length} classes gives ${percent(chance)}.`}
       </p>
     </Notice>

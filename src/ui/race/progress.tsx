@@ -126,7 +126,7 @@ function merge(points: readonly CurvePoint[], validations: RunState["validations
 function lossFinding(rows: readonly Mark[], validations: readonly Validation[], looks: readonly Look[]): string {
   const last = rows.findLast(({ point }) => point !== null)?.point;
   const first = validations[0];
-  if (!last) return first ? `Before training: ${loss(first.lanes[0]?.loss)} on held-out images.` : "No step yet.";
+  if (!last) return first ? `Before training: ${beforeEach(first, looks, (lane) => loss(lane.loss))} on held-out images.` : "No step yet.";
   const each = looks.map(({ name }, lane) => `${name} ${loss(last.smooth[lane])}`);
   return `Step ${last.step}: ${each.join(", ")}.`;
 }
@@ -135,11 +135,20 @@ function accuracyFinding(validations: readonly Validation[], looks: readonly Loo
   const last = validations.at(-1);
   if (!last) return "Not measured yet.";
   if (last.step === 0) {
-    const { accuracy, margin } = scoreOf(last.lanes[0]?.correct ?? 0, last.images);
-    return `Before training: ${percent(accuracy)} ± ${(margin * 100).toFixed(1)} of ${last.images} images.`;
+    const write = ({ correct }: Validation["lanes"][number]) => {
+      const { accuracy, margin } = scoreOf(correct, last.images);
+      return `${percent(accuracy)} ± ${(margin * 100).toFixed(1)}`;
+    };
+    return `Before training: ${beforeEach(last, looks, write)} of ${last.images} images.`;
   }
   const each = looks.map(({ name }, lane) => `${name} ${percent(last.lanes[lane]?.accuracy ?? 0)}`);
   return `Step ${last.step}: ${each.join(", ")}.`;
+}
+
+/** One number where all lanes begin alike; imported ones may not. */
+function beforeEach({ lanes }: Validation, looks: readonly Look[], write: (lane: Validation["lanes"][number]) => string): string {
+  const texts = lanes.map(write);
+  return new Set(texts).size === 1 ? (texts[0] ?? "") : texts.map((text, lane) => `${looks[lane]?.name} ${text}`).join(", ");
 }
 
 function tableOf(rows: readonly Mark[], looks: readonly Look[]): Table {

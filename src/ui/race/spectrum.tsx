@@ -3,12 +3,13 @@ import { memo, useState } from "react";
 import { CartesianGrid, Line, LineChart, ReferenceLine, ResponsiveContainer, Tooltip, XAxis, YAxis } from "recharts";
 import { useShallow } from "zustand/react/shallow";
 import { useRace } from "../../store/race.ts";
+import { changesNoMatrix } from "../../store/run.ts";
 import type { LayerRank } from "../../train/run.ts";
 import type { Look } from "../look.ts";
 import { Figure } from "../parts/figure.tsx";
 import { useRem } from "../parts/rem.ts";
 import { Term } from "../parts/term.tsx";
-import { Layers, layerName } from "./layers.tsx";
+import { Layers, layerName, layersOf } from "./layers.tsx";
 import { Notes } from "./notes.tsx";
 import { Sketch } from "./sketch.tsx";
 import { FLOOR, type Spectrum, spectrumOf } from "./wall.ts";
@@ -18,7 +19,7 @@ const TICKS = [1, 1e-2, 1e-4, 1e-6, FLOOR];
 /** Apart from the losses, which change with every batch. */
 export const Spectra = memo(function Spectra({ looks }: { readonly looks: readonly Look[] }) {
   const ranks = useRace(useShallow((race) => race.lanes.map((lane) => lane.rank)));
-  const layers = ranks.find((rank) => rank !== null)?.layers ?? [];
+  const layers = layersOf(ranks);
   const [chosen, setChosen] = useState<string>();
   const layer = layers.find(({ path }) => path === chosen) ?? startLayer(layers);
   const spectra = looks.flatMap((look, index) => {
@@ -27,6 +28,8 @@ export const Spectra = memo(function Spectra({ looks }: { readonly looks: readon
     return spectrum ? [{ ...look, ...spectrum }] : [];
   });
   const step = Math.max(0, ...ranks.map((rank) => rank?.step ?? 0));
+  const imported = useRace((race) => race.config?.lanes.some(({ adapter }) => adapter !== undefined) ?? false);
+  const rankless = looks.flatMap(({ name }, index) => (changesNoMatrix(ranks[index]) ? [name] : []));
   return (
     <Figure
       className="spectrum"
@@ -36,7 +39,7 @@ export const Spectra = memo(function Spectra({ looks }: { readonly looks: readon
           {layer && <span className="where">{layerName(layer)}</span>}
         </>
       }
-      finding={findingOf(layer, spectra, step)}
+      finding={[findingOf(layer, spectra, step, { imported, rankless }), ...rankless.map(saysNothing)].join(" ").trim()}
       table={() => ({
         head: ["Direction", ...spectra.map(({ name }) => `${name} σ / σ₁`)],
         rows: Array.from({ length: Math.max(0, ...spectra.map(({ values }) => values.length)) }, (_, index) => [
@@ -173,8 +176,16 @@ function startLayer(layers: readonly LayerRank[]): LayerRank | undefined {
   return layers.find(({ block, target }) => block === middle && target === "fc1") ?? layers[0];
 }
 
-function findingOf(layer: LayerRank | undefined, spectra: readonly Spectrum[], step: number): string {
-  if (!layer || spectra.length === 0) return "Every update starts at zero and has no rank yet.";
+const saysNothing = (name: string) => `${name} changes no weight matrix, so it has no rank.`;
+
+function findingOf(
+  layer: LayerRank | undefined,
+  spectra: readonly Spectrum[],
+  step: number,
+  { imported, rankless }: { readonly imported: boolean; readonly rankless: readonly string[] },
+): string {
+  if (imported && spectra.length === 0) return "The imported update is being measured.";
+  if (!layer || spectra.length === 0) return rankless.length > 0 ? "" : "Every update starts at zero and has no rank yet.";
   const each = spectra.map(({ name, wall, values, above }) =>
     wall < values.length
       ? `${name} stops at ${wall} of ${values.length} directions`

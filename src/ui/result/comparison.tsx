@@ -1,7 +1,8 @@
 /** The methods side by side: one column each, filled in as the race goes on. */
 import type { ReactNode } from "react";
 import { laneParameters } from "../../store/config.ts";
-import { meanRank, type RunState, zeroShot } from "../../store/run.ts";
+import { useModels } from "../../store/models.ts";
+import { changesNoMatrix, isZeroShot, type LaneRun, meanRank, type RunState, zeroShot } from "../../store/run.ts";
 import { useSetup } from "../../store/setup.ts";
 import { latestScores, scoreOf } from "../../store/verdict.ts";
 import type { Look } from "../look.ts";
@@ -28,14 +29,14 @@ export function Comparison({ race, looks }: Props) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolled area must be reachable by keyboard
     <section className="scroll" aria-label="Comparison" tabIndex={0}>
-      <table className="comparison">
+      <table className={looks.length > 2 ? "comparison many" : "comparison"}>
         <thead>
           <tr>
             <td />
             {looks.map((look) => (
               <th key={look.name} scope="col" style={{ color: look.color }}>
                 <Swatch look={look} />
-                {look.label}
+                {look.label.replace(/ r (?=\d)/, " r\u00a0")}
               </th>
             ))}
           </tr>
@@ -57,8 +58,16 @@ export function Comparison({ race, looks }: Props) {
   );
 }
 
+/** BitFit and a linear probe have no ΔW whose rank could be asked for. */
+function rankCell(lane: LaneRun | undefined, write: (rank: NonNullable<ReturnType<typeof meanRank>>) => string): ReactNode {
+  if (changesNoMatrix(lane?.rank)) return <span className="none">changes no weight matrix</span>;
+  const rank = meanRank(lane);
+  return rank ? write(rank) : NONE;
+}
+
 function useLines(race: RunState, looks: readonly Look[]): readonly Line[] {
   const planned = useSetup((setup) => setup.config);
+  useModels((models) => models.known); // sizes follow from the model
   const config = race.config ?? planned;
   const scores = latestScores(race);
   const before = zeroShot(race);
@@ -81,8 +90,8 @@ function useLines(race: RunState, looks: readonly Look[]): readonly Line[] {
       }),
     },
     {
-      name: config.head.kind === "text" ? "Zero-shot" : "Before",
-      explains: "The same measure before the first step: what the model knows without training.",
+      name: isZeroShot(config) ? "Zero-shot" : "Before",
+      explains: "The same measure before the first step: what the model, or an imported adapter, knows without this training.",
       cells: each((lane) => {
         const own = before?.lanes[lane];
         return own && before ? percent(scoreOf(own.correct, before.images).accuracy) : NONE;
@@ -97,12 +106,12 @@ function useLines(race: RunState, looks: readonly Look[]): readonly Line[] {
       name: "Effective rank",
       strong: true,
       explains: "exp(entropy) of the singular values of ΔW, averaged over the adapted layers: how many directions the update really uses.",
-      cells: each((lane) => meanRank(race.lanes[lane])?.effective.toFixed(1) ?? NONE),
+      cells: each((lane) => rankCell(race.lanes[lane], ({ effective }) => effective.toFixed(1))),
     },
     {
       name: "Above 1 %",
       explains: "Singular values above 1 % of the largest, averaged over the adapted layers. LoRA can never have more than r.",
-      cells: each((lane) => meanRank(race.lanes[lane])?.above.toFixed(0) ?? NONE),
+      cells: each((lane) => rankCell(race.lanes[lane], ({ above }) => above.toFixed(0))),
     },
     {
       name: "Trained",

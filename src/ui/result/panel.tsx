@@ -1,6 +1,6 @@
 /** Step 3: who did better, by how much, and whether that means anything. */
 import { useMemo } from "react";
-import { askFiles } from "../../store/predictions.ts";
+import { takeDrop } from "../../store/dropped.ts";
 import { useRace } from "../../store/race.ts";
 import { useSetup } from "../../store/setup.ts";
 import { judge } from "../../store/verdict.ts";
@@ -18,9 +18,7 @@ export function ResultPanel() {
   const lanes = race.config?.lanes ?? planned;
   const looks = useMemo(() => looksOf(lanes), [lanes]);
   const names = useMemo(() => looks.map(({ name }) => name), [looks]);
-  const drop = useDrop((items) => {
-    void askFiles([...items].map((item) => item.getAsFile()).filter((file) => file !== null));
-  });
+  const drop = useDrop((items) => void takeDrop(items, { ask: true }));
   return (
     <section className="panel result" aria-labelledby="result-title" {...drop}>
       <h2 id="result-title">

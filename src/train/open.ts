@@ -1,0 +1,116 @@
+/** Models by the name that a run's config has for them: what they are, and their files. */
+import { isObject, readObject } from "../formats/json.ts";
+import { modelOf } from "./catalog.ts";
+import { readBundled, readFolder } from "./folder.ts";
+import { Hub, parseId } from "./hub.ts";
+import { cardOf, licenceOf } from "./licence.ts";
+import { openStore, type Store } from "./opfs.ts";
+import type { ModelFacts, Sources } from "./protocol.ts";
+import { type LoadedModel, type OnProgress, SourceError } from "./source.ts";
+
+type Place =
+  | { readonly kind: "bundled"; readonly name: string }
+  | { readonly kind: "folder"; readonly name: string }
+  | { readonly kind: "hub"; readonly id: string; readonly revision?: string };
+
+/** "clip-tiny", "folder:name", "owner/name@revision" or an address on the Hub. */
+function placeOf(model: string): Place {
+  if (model.startsWith("folder:")) return { kind: "folder", name: model.slice("folder:".length) };
+  if (!model.includes("/")) return { kind: "bundled", name: model };
+  const [id = "", revision] = model.split("@");
+  const place = parseId(id);
+  return { kind: "hub", ...place, ...(revision !== undefined && { revision }) };
+}
+
+let store: Promise<Store> | undefined;
+async function openHub(): Promise<{ readonly hub: Hub; readonly files: Store }> {
+  store ??= openStore("models");
+  const files = await store;
+  return { hub: new Hub(files), files };
+}
+
+/**
+ * What is known before the weights are fetched. Of a Hub model the small files are downloaded.
+ * Throws SourceError; UnsupportedError for a kind of model that has no file in src/models.
+ */
+export async function inspectModel(model: string, sources: Sources): Promise<ModelFacts> {
+  const place = placeOf(model);
+  if (place.kind === "hub") return inspectHub(place.id, place.revision);
+  if (place.kind === "folder") {
+    const files = folderOf(sources);
+    const top = [...files.keys()].find((path) => /(^|\/)config\.json$/.test(path))?.replace(/config\.json$/, "") ?? "";
+    const names = new Set([...files.keys()].filter((path) => path.startsWith(top)).map((path) => path.slice(top.length)));
+    const bytes = [...names].reduce((sum, name) => sum + (files.get(top + name)?.size ?? 0), 0);
+    const facts = await factsOf((name) => Promise.resolve(files.get(top + name)), names);
+    return { ...facts, model, name: place.name, bytes, present: bytes };
+  }
+  const at = async (name: string): Promise<Blob | undefined> => {
+    const response = await fetch(`${sources.models}${place.name}/${name}`).catch(() => undefined);
+    return response?.ok ? response.blob() : undefined;
+  };
+  const weights = await fetch(`${sources.models}${place.name}/model.safetensors`, { method: "HEAD" }).catch(() => undefined);
+  const bytes = Number(weights?.headers.get("content-length") ?? 0);
+  const facts = await factsOf(at, new Set(["config.json", "preprocessor_config.json", "README.md"]));
+  return { ...facts, model, name: BUNDLED[place.name] ?? place.name, bytes, present: bytes };
+}
+
+async function inspectHub(asked: string, wanted: string | undefined): Promise<ModelFacts> {
+  const { hub, files } = await openHub();
+  // A model that is here to its end, at the commit that is asked for, needs no network.
+  const here = (await hub.listCached()).find(({ id, revision, complete }) => complete && id === asked && revision === wanted);
+  const found = here ?? (await hub.inspect(asked, wanted));
+  const { id, revision, bytes } = found;
+  const folder = `${id}/${revision}/`;
+  if ("files" in found) await hub.download({ ...found, files: found.files.filter(({ name }) => !name.endsWith(".safetensors")) });
+  const names = new Set((await files.list()).filter(({ path }) => path.startsWith(folder)).map(({ path }) => path.slice(folder.length)));
+  const facts = await factsOf((name) => files.read(folder + name), names);
+  const present = "files" in found ? (await hub.inspect(id, revision)).cached : bytes;
+  const stated = "files" in found ? found.licence : undefined;
+  return { ...facts, model: `${id}@${revision}`, name: id, bytes, present, ...(stated && { licence: stated }) };
+}
+
+/** Titles of the models that come with the page. */
+const BUNDLED: Readonly<Record<string, string>> = { "clip-tiny": "CLIP-tiny" };
+
+async function factsOf(
+  at: (name: string) => Promise<Blob | undefined>,
+  names: ReadonlySet<string>,
+): Promise<Pick<ModelFacts, "kind" | "config" | "preprocess" | "licence" | "text">> {
+  const json = async (name: string) => {
+    const file = await at(name);
+    if (!file) throw new SourceError("missing", `The model has no ${name}.`, "Choose a model in Hugging Face's form, with safetensors.");
+    return readObject(new Uint8Array(await file.arrayBuffer()), name);
+  };
+  const config = await json("config.json");
+  const preprocess = names.has("preprocessor_config.json")
+    ? await json("preprocessor_config.json")
+    : (await json("processor_config.json")).image_processor;
+  const def = modelOf(config);
+  const card = names.has("README.md") ? await at("README.md") : undefined;
+  const licence = licenceOf(card ? cardOf(await card.text()) : {}) ?? licenceOf(config) ?? null;
+  return { kind: def.title, config, preprocess, licence, text: def.classes.text !== undefined && isObject(config.text_config) };
+}
+
+function folderOf({ folder }: Sources): ReadonlyMap<string, Blob> {
+  if (folder) return folder;
+  throw new SourceError("missing", "The model's folder is not here any more.", "Drop it on the page again.");
+}
+
+/** Downloads a Hub model into the browser's storage; others are there. Throws SourceError, or the signal's reason. */
+export async function fetchModel(model: string, onProgress: OnProgress, signal: AbortSignal): Promise<void> {
+  const place = placeOf(model);
+  if (place.kind !== "hub") return;
+  const { hub } = await openHub();
+  await hub.download(await hub.inspect(place.id, place.revision), { onProgress, signal });
+}
+
+/** All files of a model. Throws SourceError, FormatError. */
+export async function openModel(model: string, sources: Sources, onProgress: OnProgress): Promise<LoadedModel> {
+  const place = placeOf(model);
+  if (place.kind === "bundled") return readBundled(place, sources.models, onProgress);
+  if (place.kind === "folder") return readFolder({ ...place, files: folderOf(sources) }, onProgress);
+  const { hub } = await openHub();
+  const { id, revision } = place;
+  if (!revision) throw new SourceError("id", `${id} names no revision.`, "Look the model up on the page first.");
+  return hub.open({ id, revision }, onProgress);
+}

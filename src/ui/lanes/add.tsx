@@ -1,0 +1,35 @@
+/** The menu of all methods, by what they change. */
+import { DropdownMenu } from "radix-ui";
+import { MAX_LANES } from "../../store/config.ts";
+import { groupMethods } from "../../store/methods.ts";
+import { useSetup } from "../../store/setup.ts";
+import { lookOf } from "../look.ts";
+import { Icon } from "../parts/icon.tsx";
+import { Swatch } from "../parts/swatch.tsx";
+
+export function AddMethod() {
+  const { config, addLane } = useSetup();
+  return (
+    <DropdownMenu.Root>
+      <DropdownMenu.Trigger className="chip add" disabled={config.lanes.length >= MAX_LANES}>
+        <Icon name="plus" /> Add method
+      </DropdownMenu.Trigger>
+      <DropdownMenu.Portal>
+        <DropdownMenu.Content className="popover menu" sideOffset={4} collisionPadding={12}>
+          {groupMethods().map((group) => (
+            <DropdownMenu.Group key={group.title}>
+              <DropdownMenu.Label className="menu-label">{group.title}</DropdownMenu.Label>
+              {group.methods.map(({ id, title, paper }) => (
+                <DropdownMenu.Item key={id} className="menu-item" textValue={title} onSelect={() => addLane(id)}>
+                  <Swatch look={lookOf(id)} />
+                  <b>{title}</b>
+                  <span className="hint">{paper}</span>
+                </DropdownMenu.Item>
+              ))}
+            </DropdownMenu.Group>
+          ))}
+        </DropdownMenu.Content>
+      </DropdownMenu.Portal>
+    </DropdownMenu.Root>
+  );
+}
