@@ -22,7 +22,10 @@ try {
     await poll(page, () => button("Stop").isEnabled(), 120);
     await poll(page, () => button("Stop").isDisabled(), 540);
     const seconds = (performance.now() - start) / 1000;
-    const [download] = await Promise.all([page.waitForEvent("download"), button("Export").click()]);
+    await button("Export").click();
+    await page.getByRole("radio", { name: /^The run as JSON/ }).check();
+    const [download] = await Promise.all([page.waitForEvent("download"), button("Download JSON").click()]);
+    await page.keyboard.press("Escape");
     const record = JSON.parse(readFileSync(await download.path(), "utf8"));
     report(record, seconds);
     fingerprints.add(record.outcome.fingerprints.join(" "));
