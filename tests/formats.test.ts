@@ -692,7 +692,6 @@ describe("model card", () => {
     licence: "apache-2.0",
     labels: ["cat", "dog"],
     preprocess: { resize: 256, crop: 224, resample: "bicubic", mean: [0.5, 0.5, 0.5], std: [0.25, 0.5, 0.5] },
-    interpolates: false,
     generation: 5,
     method: { title: "RandLoRA", paper: "arXiv 2502.00987" },
     dataset: {
@@ -705,7 +704,7 @@ describe("model card", () => {
       seed: 3,
     },
     config: { version: 1, steps: 20 },
-    result: { correct: 2, images: 3, loss: 0.51234, interval: [0.2, 0.94] },
+    result: { step: 300, correct: 2, images: 3, loss: 0.51234, interval: [0.2, 0.94] },
     parameters: { method: 599040, head: 1538, base: 85800194 },
   };
   const code = (card: string): string => /```python\n([\s\S]*?)\n```/.exec(card)![1]!;
@@ -741,11 +740,9 @@ describe("model card", () => {
     const onnx = code(writeCard({ ...facts, kind: "onnx" }));
     expect(onnx).toContain("onnxruntime.InferenceSession");
     expect(onnx).not.toContain("torch");
-    const clip = code(
-      writeCard({ ...facts, base: { architecture: "CLIPModel" }, template: 'a "{class}"', interpolates: true, generation: 4 }),
-    );
+    const clip = code(writeCard({ ...facts, base: { architecture: "CLIPModel" }, template: 'a "{class}"', generation: 4 }));
     expect(clip).toContain('texts = ["a \\"{class}\\"".replace("{class}", label) for label in LABELS]');
-    expect(clip).toContain("**tokens, interpolate_pos_encoding=True).logits_per_image[0]");
+    expect(clip).toContain("**tokens).logits_per_image[0]");
   });
 
   test("no name can be markup, a table's edge, front matter or the end of the code", () => {
@@ -794,4 +791,12 @@ test("a config keeps its floats floats, which JavaScript's numbers cannot tell f
   expect(text).toContain('"hidden_size": 48,');
   expect(text).toContain('"num_labels": 5\n');
   expect(JSON.parse(text)).toEqual({ ...(JSON.parse(source) as object), num_labels: 5 });
+});
+
+test("a scalar that the base keeps as [1] can be changed", () => {
+  const base = writeSafetensors(new Map([["logit_scale", { shape: [1], data: Float32Array.of(2) }]]));
+  const checkpoint = openCheckpoint(new TextEncoder().encode("{}"), base);
+  const changed = new Map([["logit_scale", { shape: [], data: Float32Array.of(3) }]]);
+  const written = readSafetensors(writeCheckpoint(checkpoint, { changed, added: new Map(), removed: [] })).tensors.get("logit_scale")!;
+  expect([written.shape, toFloat32(written)]).toEqual([[1], Float32Array.of(3)]);
 });

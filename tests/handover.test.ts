@@ -186,6 +186,41 @@ test("a LoRA that stands for another method has its gains in B, and zeros up to 
   expect(B.data.every((v, i) => i % 8 < 4 === (v !== 0))).toBe(true);
 });
 
+test("a list of names means the tower that was trained, where the class has no other", async () => {
+  const { backbone } = subjects["CLIP with prompts"]!;
+  const alone: Subject = { backbone, targets: { image: ["q", "v"], text: [] }, head: { kind: "linear", classes: 3 } };
+  const files = await exportPeft(await trainedLane(alone, "lora", { rank: 2 }), v4);
+  const json = { ...jsonOf(files, "adapter_config.json"), target_modules: ["q_proj", "v_proj"] };
+  const { sites } = adopt(new Map([...files, ["adapter_config.json", new TextEncoder().encode(JSON.stringify(json))]]), backbone);
+  expect(sites.map(({ path }) => path)).toEqual(targetSites(backbone.sites, alone.targets).map(({ path }) => path));
+});
+
+test("weights that were rounded to 16 bits for training leave rounded", async () => {
+  const { checkpoint } = subjects["ViT with a linear head"]!.backbone;
+  const config = { ...checkpoint.config, hidden_size: 72, intermediate_size: 144, num_attention_heads: 3, num_hidden_layers: 2 };
+  const weights = new Map<string, FloatTensor>();
+  buildModel(config, (name, shape) => {
+    weights.set(name, { shape, data: toyValues(name, shape) });
+    return tensor(shape);
+  });
+  const files = { config: new TextEncoder().encode(JSON.stringify(config)), weights: writeSafetensors(weights) };
+  const backbone = new Backbone(gpu, kernels, files, { precision: "half" });
+  const packed = backbone.parameters.filter(({ name }) => backbone.tensor(name).type === "f16").map(({ name }) => name);
+  expect(packed.length).toBeGreaterThan(0);
+  const half = await trainedLane({ backbone, targets: { image: ["q"], text: [] }, head: { kind: "linear", classes: 3 } }, "lora", {
+    rank: 2,
+  });
+  const onnx = (await exportOnnx(half)).get("model.onnx")!;
+  const { size } = backbone.model.image;
+  const images = Float32Array.from({ length: IMAGES * 3 * size * size }, (_, i) => normal(3, 2, i));
+  const ours = (await runLane(half, images, IMAGES, size)).logits;
+  expect(relativeError((await runOnnx(onnx, images, size)).logits, ours)).toBeLessThan(1e-5);
+  const written = tensorsOf(await exportMerged(half), "model.safetensors");
+  for (const name of packed.filter((path) => !path.includes("query"))) {
+    expect(toFloat32(written.get(name)!), name).not.toEqual(weights.get(name)!.data);
+  }
+});
+
 describe("a folder that does not fit is refused", () => {
   const subject = subjects["ViT with a linear head"]!;
   const folder = trainedLane(subject, "lora", { rank: 2 }).then((exported) => exportPeft(exported, v4));

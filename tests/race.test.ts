@@ -5,10 +5,11 @@ import type { Dataset } from "../src/data/dataset.ts";
 import { splitDataset } from "../src/data/split.ts";
 import { type Gpu, NoGpuError } from "../src/gpu/device.ts";
 import { prompts } from "../src/train/head.ts";
+import { InputError } from "../src/train/input.ts";
 import { RING } from "../src/train/optimizer.ts";
 import type { Race } from "../src/train/race.ts";
 import type { RunConfig, RunEvent } from "../src/train/run.ts";
-import { faultOf, InputError, runSession } from "../src/train/session.ts";
+import { faultOf, runSession } from "../src/train/session.ts";
 import { Controls } from "../src/train/trainer.ts";
 import { gpu } from "./gpu.ts";
 import { dataset, disturb, LANES, openRace, preprocessJson, toyBackbone, toyConfig, toyDataset, toyFiles, toyWeights } from "./toy.ts";
@@ -175,7 +176,7 @@ describe("a session", () => {
     await expect(collect(toyConfig({ lanes: [{ method: "magic", settings: {}, lr: 1 }] }))).rejects.toThrow(
       /There is no method "magic"; there are .*lora/,
     );
-    await expect(collect(toyConfig({ head: { kind: "text", template: "a {class}" } }))).rejects.toThrow("choose the learned linear head");
+    await expect(collect(toyConfig({ head: { kind: "text", template: "a {class}" } }))).rejects.toThrow("comes without its tokenizer");
     expect(() => prompts("a photo", ["cat"])).toThrow('The prompt "a photo" does not hold {class}.');
     expect(prompts("{class}, {class}!", ["a", "b"])).toEqual(["a, a!", "b, b!"]);
   });

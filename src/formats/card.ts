@@ -20,8 +20,9 @@ export interface CardFacts extends PythonFacts {
   };
   /** The run, as the page would run it again. */
   readonly config: JsonObject;
-  /** On the held-out images, with the weights as exported; undefined when there are none. `interval` is Wilson's of 95 %, in 0 … 1. */
+  /** On the held-out images, with the weights as exported, after `step` steps; undefined when there are none. `interval` is Wilson's of 95 %, in 0 … 1. */
   readonly result?: {
+    readonly step: number;
     readonly correct: number;
     readonly images: number;
     readonly loss: number;
@@ -112,8 +113,8 @@ function frontMatter({ kind, base, licence, method }: CardFacts): string {
   return `---\n${lines.join("\n")}\n---\n`;
 }
 
-function resultText({ correct, images, loss, interval: [low, high] }: NonNullable<CardFacts["result"]>): string {
-  return `${correct} of ${count(images, "held-out image", "held-out images")} right: ${percent(correct / images)} (95 % interval by Wilson: ${percent(low)} to ${percent(high)}); loss ${loss.toPrecision(4)}.`;
+function resultText({ step, correct, images, loss, interval: [low, high] }: NonNullable<CardFacts["result"]>): string {
+  return `After ${count(step, "step", "steps")}: ${correct} of ${count(images, "held-out image", "held-out images")} right: ${percent(correct / images)} (95 % interval by Wilson: ${percent(low)} to ${percent(high)}); loss ${loss.toPrecision(4)}.`;
 }
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;

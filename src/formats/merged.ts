@@ -36,9 +36,10 @@ export function writeCheckpoint(original: Checkpoint, { changed, added, removed 
   for (const [name, tensor] of changed) {
     const base = tensors.get(name);
     if (!base) throw new FormatError("missing", `The base has no tensor "${name}" that could be changed.`);
-    if (base.shape.join() !== tensor.shape.join())
+    // A scalar may stand as [1] in the file, see openCheckpoint.
+    if (base.shape.join() !== tensor.shape.join() && !(tensor.shape.length === 0 && base.shape.join() === "1"))
       throw new FormatError("shape", `The change of "${name}" has the shape [${tensor.shape}]; the base has [${base.shape}].`);
-    tensors.set(name, tensor);
+    tensors.set(name, { shape: base.shape, data: tensor.data });
   }
   for (const [name, tensor] of added) tensors.set(name, tensor);
   return writeSafetensors(tensors);

@@ -23,8 +23,6 @@ export interface PythonFacts {
     readonly mean: readonly number[];
     readonly std: readonly number[];
   };
-  /** Whether the class must be told to interpolate its position embeddings, because `crop` is not the size of the base's config. */
-  readonly interpolates: boolean;
   /** The generation of transformers whose names of modules a PEFT folder uses; it makes no difference to whole models. */
   readonly generation: 4 | 5;
 }
@@ -97,24 +95,23 @@ const ONNX = [
   'logits = session.run(None, {session.get_inputs()[0].name: prepare("image.jpg")})[0][0]',
 ];
 
-function withTorch({ kind, base, template, interpolates }: PythonFacts): string[] {
+function withTorch({ kind, base, template }: PythonFacts): string[] {
   const revision = base.revision ? `, revision=${literal(base.revision)}` : "";
   const from = base.id ? `${literal(base.id)}${revision}` : '"path/to/the/base/model"';
   const head = template === undefined ? ", num_labels=len(LABELS), ignore_mismatched_sizes=True" : "";
-  const keyword = interpolates ? ", interpolate_pos_encoding=True" : "";
   return [
     `model = ${base.architecture}.from_pretrained(${kind === "peft" ? from + head : "FOLDER"})`,
     ...(kind === "peft" ? ["model = PeftModel.from_pretrained(model, FOLDER)"] : []),
     "model.eval()",
     'pixels = torch.from_numpy(prepare("image.jpg"))',
     ...(template === undefined
-      ? ["with torch.no_grad():", `    logits = model(pixel_values=pixels${keyword}).logits[0]`]
+      ? ["with torch.no_grad():", `    logits = model(pixel_values=pixels).logits[0]`]
       : [
           `tokenizer = AutoTokenizer.from_pretrained(${kind === "peft" ? from : "FOLDER"})`,
           `texts = [${literal(template)}.replace("{class}", label) for label in LABELS]`,
           'tokens = tokenizer(texts, padding=True, return_tensors="pt")',
           "with torch.no_grad():",
-          `    logits = model(pixel_values=pixels, **tokens${keyword}).logits_per_image[0]`,
+          `    logits = model(pixel_values=pixels, **tokens).logits_per_image[0]`,
         ]),
   ];
 }

@@ -95,7 +95,6 @@ export function pythonLines({ config, classes }: Pick<RunState, "config" | "clas
     labels: classes,
     ...(head.kind === "text" && { template: head.template }),
     preprocess: parsePreprocess(facts.preprocess),
-    interpolates: false,
     generation: options.transformers,
   });
   return /```python\n([\s\S]*?)\n```/.exec(markdown)?.[1] ?? "";

@@ -29,6 +29,7 @@ export class Arena {
   readonly #gpu: Gpu;
   readonly #kernels: Kernels;
   #slabs: GPUBuffer[] = [];
+  #params: GPUBuffer[] = [];
 
   constructor(gpu: Gpu, kernels: Kernels) {
     this.#gpu = gpu;
@@ -50,7 +51,7 @@ export class Arena {
     const all = tapes.reduce((sum, tape) => sum + tape.launches.length, 0);
     let done = 0;
     return checked(this.#gpu, "Setting up the step", async () => {
-      for (const slab of this.#slabs) slab.destroy();
+      this.destroy();
       this.#slabs = Array.from({ length: slabCount }, (_, i) =>
         storage(this.#gpu, Math.max(...layouts.map(({ sizes }) => sizes[i] ?? 0)), `arena ${i}`),
       );
@@ -64,8 +65,9 @@ export class Arena {
   }
 
   destroy(): void {
-    for (const slab of this.#slabs) slab.destroy();
+    for (const buffer of [...this.#slabs, ...this.#params]) buffer.destroy();
     this.#slabs = [];
+    this.#params = [];
   }
 
   async #bind(launches: readonly Launch[], compiled: () => void): Promise<Plan> {
@@ -73,6 +75,7 @@ export class Arena {
       this.#gpu,
       launches.map((launch) => ({ source: shader(launch.shader), params: launch.params })),
     );
+    if (params[0]) this.#params.push(params[0].buffer);
     const pipelines = await Promise.all(
       launches.map(async (launch) => {
         const pipeline = await this.#kernels.pipeline(launch);

@@ -43,7 +43,9 @@ export function adopt(
     if (found.has(site)) throw new FormatError("key", `The adapter changes "${site.path}" twice, under two names.`);
     found.set(site, parts);
   }
-  const sites = all.filter((site) => namesOf(site.path, known).some((name) => matchesTarget(name, targets)));
+  // A list such as q_proj names layers of both towers; a class that has one tower was trained in that one.
+  const towers = new Set([...found.keys()].map(({ tower }) => tower));
+  const sites = all.filter((site) => towers.has(site.tower) && namesOf(site.path, known).some((name) => matchesTarget(name, targets)));
   const trainable = new Map<string, Float32Array>();
   for (const site of sites) {
     const parts = found.get(site);

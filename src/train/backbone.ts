@@ -11,6 +11,7 @@ import { runOnce } from "../tensor/once.ts";
 import { Tape } from "../tensor/tape.ts";
 import { type Tensor, tensor } from "../tensor/tensor.ts";
 import { type Built, buildModel, modelOf } from "./catalog.ts";
+import { InputError } from "./input.ts";
 import { frozenPass } from "./lane.ts";
 import { frozenTensor } from "./weights.ts";
 
@@ -91,7 +92,12 @@ export class Backbone {
   /** Token ids of texts, cut to the longest of them. Throws when the model has no text tower. */
   encode(texts: readonly string[]): Texts {
     const { text } = this.model;
-    if (!text || !this.#tokenizer) throw new Error("This model has no text tower; choose the learned linear head.");
+    if (!text) throw new InputError("This model has no text tower.", "Choose the learned linear head.");
+    if (!this.#tokenizer)
+      throw new InputError(
+        "This model comes without its tokenizer.",
+        "Put tokenizer.json and tokenizer_config.json beside it, or choose the learned linear head.",
+      );
     const { ids, ends } = this.#tokenizer.encode(texts, { positions: text.positions });
     const tokens = Math.max(...ends) + 1;
     const cut = new Uint32Array(texts.length * tokens);

@@ -17,7 +17,7 @@ export async function readFolder(source: Extract<ModelSource, { kind: "folder" }
 const parent = (path: string): string => path.slice(0, path.lastIndexOf("/") + 1);
 
 /** The folder with the checkpoint: the one with weights, else, for an error that says what is missing, the one with a config. */
-function checkpointIn(files: ReadonlyMap<string, Blob>, where: string): string {
+export function checkpointIn(files: ReadonlyMap<string, Blob>, where: string): string {
   const paths = [...files.keys()];
   const holding = (name: RegExp): string[] => [...new Set(paths.filter((path) => name.test(path)).map(parent))].sort();
   const weights = holding(/(^|\/)model\.safetensors(\.index\.json)?$/);

@@ -9,10 +9,11 @@ import { Tape } from "../tensor/tape.ts";
 import { byteLength, numel, owner, tensor } from "../tensor/tensor.ts";
 import { type Exported, exportMerged, exportOnnx, exportPeft, type Files, json, peftForm } from "./export.ts";
 import { classify } from "./head.ts";
+import type { Lane } from "./lane.ts";
 import { read } from "./merge.ts";
 import type { ExportOptions, OnnxCheck, OnnxUnchecked } from "./protocol.ts";
-import type { Race } from "./race.ts";
-import type { RunConfig, RunEvent } from "./run.ts";
+import type { Race, Score } from "./race.ts";
+import type { RunConfig } from "./run.ts";
 import { OnnxError, verifyOnnx } from "./verifier.ts";
 
 /** What a race was opened from. */
@@ -24,21 +25,40 @@ export interface Origin {
   readonly licence: string | undefined;
   /** Parsed tokenizer.json and tokenizer_config.json. */
   readonly tokenizer?: { readonly tokenizer: object; readonly config: object } | undefined;
-  /** The newest. */
-  readonly validation?: Extract<RunEvent, { type: "validation" }>;
 }
 
 /** Images on which the ONNX file is compared. */
 const COMPARED = 8;
 
+interface Order {
+  readonly lane: number;
+  readonly options: ExportOptions;
+}
+
+/** Runs `work` while no step begins, so that all it reads belongs to one moment. */
+export type Hold = <T>(work: () => Promise<T>) => Promise<T>;
+
 /** The files of a lane's export, its card among them. Throws when there is no run, and what the writers throw. */
 export async function exportRun(
   race: Race | undefined,
   origin: Origin | undefined,
-  { lane: index, options }: { readonly lane: number; readonly options: ExportOptions },
+  order: Order,
+  hold: Hold,
 ): Promise<{ readonly files: Files; readonly check?: OnnxCheck | OnnxUnchecked }> {
-  const lane = race?.lanes[index];
+  const lane = race?.lanes[order.lane];
   if (!race || !origin || !lane) throw new Error("There is no trained method to export. Train first.");
+  const { files, answers } = await hold(() => written(race, lane, origin, order));
+  const onnx = files.get("model.onnx");
+  return { files, ...(onnx && answers && { check: await compare(answers, onnx) }) };
+}
+
+/** All that needs the lane as it is now: its files, and for ONNX its answers. */
+async function written(
+  race: Race,
+  lane: Lane,
+  origin: Origin,
+  { lane: index, options }: Order,
+): Promise<{ readonly files: Files; readonly answers?: Answers }> {
   const {
     head,
     setup: { backbone },
@@ -53,9 +73,9 @@ export async function exportRun(
       files.set("tokenizer_config.json", json(origin.tokenizer.config));
     }
   }
-  files.set("README.md", new TextEncoder().encode(writeCard(factsOf(race, trained, origin, index, options))));
-  const onnx = files.get("model.onnx");
-  return { files, ...(onnx && { check: await compare(trained, origin, onnx) }) };
+  const score = race.setup.split.validation.length > 0 ? await race.evaluate(index) : undefined;
+  files.set("README.md", new TextEncoder().encode(writeCard(factsOf(race, trained, origin, score, options))));
+  return { files, ...(options.form === "onnx" && { answers: await answersOf(trained, origin) }) };
 }
 
 function write(trained: Exported, options: ExportOptions): Promise<Files> {
@@ -67,17 +87,16 @@ function factsOf(
   race: Race,
   { backbone, lane, head }: Exported,
   origin: Origin,
-  index: number,
+  score: Score | undefined,
   { form, transformers }: ExportOptions,
 ): CardFacts {
-  const { config, dataset, licence, validation } = origin;
+  const { config, dataset, licence } = origin;
   const [id = "", revision] = config.model.split("@");
   const isHub = id.includes("/");
   const preprocess = parsePreprocess(origin.preprocess);
   const { classes } = backbone.def;
   const count = (images: Uint32Array, label: number) => images.reduce((sum, image) => sum + Number(dataset.labels[image] === label), 0);
   const inHead = head.kind === "linear" ? head.classes * (backbone.model.image.width + 1) : 0;
-  const result = validation?.lanes[index];
   const asLora = form === "peft" && peftForm(lane.def, lane.settings) === "lora";
   return {
     kind: form,
@@ -90,7 +109,6 @@ function factsOf(
     labels: dataset.classes,
     ...(config.head.kind === "text" && { template: config.head.template }),
     preprocess: { ...preprocess },
-    interpolates: false,
     generation: transformers,
     ...(licence !== undefined && { licence }),
     method: { title: lane.def.title, paper: lane.def.paper },
@@ -105,15 +123,15 @@ function factsOf(
       seed: config.seed,
     },
     config: { ...config },
-    ...(result &&
-      validation.images > 0 && {
-        result: {
-          correct: result.correct,
-          images: validation.images,
-          loss: result.loss,
-          interval: accuracyInterval(result.correct, validation.images),
-        },
-      }),
+    ...(score && {
+      result: {
+        step: race.steps,
+        correct: score.correct,
+        images: score.hits.length,
+        loss: score.loss,
+        interval: accuracyInterval(score.correct, score.hits.length),
+      },
+    }),
     parameters: {
       method: lane.parameters - inHead,
       head: inHead,
@@ -122,8 +140,17 @@ function factsOf(
   };
 }
 
-/** Runs the lane here and the file in onnxruntime-web, on the first images of the dataset. */
-async function compare(trained: Exported, { dataset, preprocess }: Origin, onnx: Uint8Array): Promise<OnnxCheck | OnnxUnchecked> {
+/** What the lane says of the first images of the dataset. */
+interface Answers {
+  readonly images: number;
+  readonly size: number;
+  /** Normalised, (images, 3, size, size). */
+  readonly pixels: Float32Array;
+  readonly logits: Float32Array;
+  readonly msPerImage: number;
+}
+
+async function answersOf(trained: Exported, { dataset, preprocess }: Origin): Promise<Answers> {
   const { size } = dataset;
   const { mean, std } = parsePreprocess(preprocess);
   const images = Math.min(COMPARED, dataset.labels.length);
@@ -133,15 +160,18 @@ async function compare(trained: Exported, { dataset, preprocess }: Origin, onnx:
     const byte = dataset.pixels[(image * area + place) * 3 + channel] as number;
     return (byte / 255 - (mean[channel] as number)) / (std[channel] as number);
   });
-  // First the lane: the run may go on, or end, while onnxruntime works.
-  const ours = await runLane(trained, pixels, images, size);
+  return { images, size, pixels, ...(await runLane(trained, pixels, images, size)) };
+}
+
+/** Runs the file in onnxruntime-web; training goes on meanwhile. */
+async function compare({ images, size, pixels, logits, msPerImage }: Answers, onnx: Uint8Array): Promise<OnnxCheck | OnnxUnchecked> {
   const theirs = await verifyOnnx(onnx, pixels, size).catch((error: unknown) => {
     if (error instanceof OnnxError) return { failed: error.message };
     throw error;
   });
   if ("failed" in theirs) return theirs;
-  const difference = ours.logits.reduce((worst, value, i) => Math.max(worst, Math.abs(value - (theirs.logits[i] as number))), 0);
-  return { images, difference, onnxMs: theirs.msPerImage, ownMs: ours.msPerImage, provider: theirs.provider };
+  const difference = logits.reduce((worst, value, i) => Math.max(worst, Math.abs(value - (theirs.logits[i] as number))), 0);
+  return { images, difference, onnxMs: theirs.msPerImage, ownMs: msPerImage, provider: theirs.provider };
 }
 
 /** Logits of normalised pixels (n, 3, size, size), and the time of a second run. */

@@ -74,3 +74,17 @@ export function usedTensors(model: Model, head: "linear" | "text"): ReadonlySet<
   classify(frozenPass(tape), model, tensor([1, 3, size, size]), sample, trained);
   return new Set(tape.launches.flatMap(({ buffers }) => Object.values(buffers).map(owner)));
 }
+
+/** What the head keeps on the GPU beside the lanes. */
+export function headBuffers(head: Head): readonly (GPUBuffer | undefined)[] {
+  if (head.kind === "linear") return [];
+  return (head.kind === "text" ? [head.classes] : [head.ids, head.ends]).map(({ buffer }) => buffer);
+}
+
+/** Probabilities of one image's logits. */
+export function softmax(logits: Float32Array): Float32Array {
+  const top = Math.max(...logits);
+  const weights = logits.map((v) => Math.exp(v - top));
+  const total = weights.reduce((sum, w) => sum + w, 0);
+  return weights.map((w) => w / total);
+}

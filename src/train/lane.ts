@@ -205,6 +205,7 @@ export class Lane {
         return attached ? cheaperWay(attached, site, rows, true) : "weight";
       });
     const merged = ways.filter((way) => way === "weight").length;
+    if (ways.length === 0) return "in the model's own tensors";
     if (merged === ways.length) return "on the weight";
     return merged === 0 ? "on the activations" : `on the weight in ${merged} of ${ways.length} layers`;
   }

@@ -4,6 +4,7 @@ import type { FloatTensor } from "../formats/safetensors.ts";
 import { readback } from "../gpu/memory.ts";
 import type { Site } from "../models/model.ts";
 import { l2norm } from "../ops/l2norm.ts";
+import { unpack } from "../ops/unpack.ts";
 import { readTensor, runOnce } from "../tensor/once.ts";
 import { Tape } from "../tensor/tape.ts";
 import { numel, type Tensor } from "../tensor/tensor.ts";
@@ -54,13 +55,20 @@ export async function readShared({ backbone: { gpu }, lane }: Trained): Promise<
   return found;
 }
 
-/** Every tensor of the checkpoint that the lane has changed, by name, with ΔW in it; without the head. */
+/** Every tensor that is not as the checkpoint has it, by name, with ΔW in it; without the head. */
 export async function changedTensors({ backbone, lane }: Trained): Promise<Map<string, FloatTensor>> {
   const changed = new Map<string, FloatTensor>();
   for (const [name, own] of lane.own) changed.set(name, await read(backbone, own));
+  // What was rounded to 16 bits on its way to the GPU was trained so, and leaves so.
+  for (const { name, shape } of backbone.parameters) {
+    const x = backbone.tensor(name);
+    if (changed.has(name) || x.type === "f32" || backbone.checkpoint.entry(name, shape).dtype !== "F32") continue;
+    const [rounded] = await compute(backbone, (tape) => [tape.apply(unpack, { x }, {})]);
+    changed.set(name, rounded as FloatTensor);
+  }
   for (const site of backbone.sites) {
     const name = `${site.path}.weight`;
-    if (changed.has(name) || !lane.changes(site)) continue;
+    if (lane.own.has(name) || !lane.changes(site)) continue;
     const [weight] = await compute(backbone, (tape) => [lane.effective(tape, site)]);
     changed.set(name, weight as FloatTensor);
   }

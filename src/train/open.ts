@@ -1,7 +1,8 @@
 /** Models by the name that a run's config has for them: what they are, and their files. */
-import { isObject, readObject } from "../formats/json.ts";
-import { modelOf } from "./catalog.ts";
-import { readBundled, readFolder } from "./folder.ts";
+import { readObject } from "../formats/json.ts";
+import { tensor } from "../tensor/tensor.ts";
+import { buildModel } from "./catalog.ts";
+import { checkpointIn, readBundled, readFolder } from "./folder.ts";
 import { Hub, parseId } from "./hub.ts";
 import { cardOf, licenceOf } from "./licence.ts";
 import { openStore, type Store } from "./opfs.ts";
@@ -38,9 +39,10 @@ export async function inspectModel(model: string, sources: Sources): Promise<Mod
   if (place.kind === "hub") return inspectHub(place.id, place.revision);
   if (place.kind === "folder") {
     const files = folderOf(sources);
-    const top = [...files.keys()].find((path) => /(^|\/)config\.json$/.test(path))?.replace(/config\.json$/, "") ?? "";
-    const names = new Set([...files.keys()].filter((path) => path.startsWith(top)).map((path) => path.slice(top.length)));
-    const bytes = [...names].reduce((sum, name) => sum + (files.get(top + name)?.size ?? 0), 0);
+    const top = checkpointIn(files, `The folder ${place.name}`);
+    const own = [...files.keys()].filter((path) => path.startsWith(top) && !path.slice(top.length).includes("/"));
+    const names = new Set(own.map((path) => path.slice(top.length)));
+    const bytes = own.reduce((sum, path) => sum + (files.get(path)?.size ?? 0), 0);
     const facts = await factsOf((name) => Promise.resolve(files.get(top + name)), names);
     return { ...facts, model, name: place.name, bytes, present: bytes };
   }
@@ -50,7 +52,7 @@ export async function inspectModel(model: string, sources: Sources): Promise<Mod
   };
   const weights = await fetch(`${sources.models}${place.name}/model.safetensors`, { method: "HEAD" }).catch(() => undefined);
   const bytes = Number(weights?.headers.get("content-length") ?? 0);
-  const facts = await factsOf(at, new Set(["config.json", "preprocessor_config.json", "README.md"]));
+  const facts = await factsOf(at, new Set(["config.json", "preprocessor_config.json", "tokenizer.json", "README.md"]));
   return { ...facts, model, name: BUNDLED[place.name] ?? place.name, bytes, present: bytes };
 }
 
@@ -85,10 +87,10 @@ async function factsOf(
   const preprocess = names.has("preprocessor_config.json")
     ? await json("preprocessor_config.json")
     : (await json("processor_config.json")).image_processor;
-  const def = modelOf(config);
+  const { def, model } = buildModel(config, (_name, shape) => tensor(shape));
   const card = names.has("README.md") ? await at("README.md") : undefined;
   const licence = licenceOf(card ? cardOf(await card.text()) : {}) ?? licenceOf(config) ?? null;
-  return { kind: def.title, config, preprocess, licence, text: def.classes.text !== undefined && isObject(config.text_config) };
+  return { kind: def.title, config, preprocess, licence, text: model.text !== undefined && names.has("tokenizer.json") };
 }
 
 function folderOf({ folder }: Sources): ReadonlyMap<string, Blob> {

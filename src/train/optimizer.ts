@@ -13,6 +13,15 @@ export interface AdamW {
   readonly clip: number;
 }
 
+/** As a run's config has it, with PyTorch's betas and epsilon. */
+export const adamwOf = ({ weightDecay, clip }: Pick<AdamW, "weightDecay" | "clip">): AdamW => ({
+  beta1: 0.9,
+  beta2: 0.999,
+  eps: 1e-8,
+  weightDecay,
+  clip,
+});
+
 /** Steps whose figures stay on the GPU until someone reads them. */
 export const RING = 1024;
 const CHUNK = 4096;

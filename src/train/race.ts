@@ -8,9 +8,9 @@ import { Arena, type Plan } from "../tensor/plan.ts";
 import type { Adopted } from "./adopt.ts";
 import type { Backbone } from "./backbone.ts";
 import { targetSites, trainsTexts } from "./catalog.ts";
-import { type Head, headOf, headValues } from "./head.ts";
+import { type Head, headBuffers, headOf, headValues, softmax } from "./head.ts";
 import { Lane } from "./lane.ts";
-import { type AdamW, RING } from "./optimizer.ts";
+import { type AdamW, adamwOf, RING } from "./optimizer.ts";
 import { ownTensors } from "./outline.ts";
 import { Batch, type Evaluation, type Input, recordDelta, recordEvaluation, recordStep, unit } from "./record.ts";
 import type { LaneConfig, Memory, Prediction, RunConfig } from "./run.ts";
@@ -52,6 +52,8 @@ export class Race {
   readonly lanes: readonly Lane[];
   readonly sites: readonly Site[];
   readonly setup: RaceSetup;
+  /** Steps queued so far. */
+  steps = 0;
   readonly #adamw: AdamW;
   readonly #batchOf: (step: number) => Uint32Array;
   readonly #arena: Arena;
@@ -63,7 +65,8 @@ export class Race {
   /** Per lane, the layers whose weights it changes. */
   readonly #deltas: readonly (readonly { readonly site: Site; readonly plan: Plan }[])[];
   readonly #copies: readonly GPUBuffer[];
-  readonly #zeros: GPUBuffer;
+  /** To be destroyed at the end. */
+  readonly #rest: readonly (GPUBuffer | undefined)[];
   readonly #delta: GPUBuffer;
   readonly head: Head;
 
@@ -77,7 +80,7 @@ export class Race {
     this.#trainBatch = parts.trainBatch;
     this.#testBatch = parts.testBatch;
     this.#copies = parts.copies;
-    this.#zeros = parts.zeros;
+    this.#rest = [parts.zeros, parts.one, ...headBuffers(parts.head)];
     this.#delta = parts.delta;
     this.head = parts.head;
     this.#steps = parts.plans.slice(0, parts.lanes.length);
@@ -104,10 +107,8 @@ export class Race {
       const start = { sites: adapted, seed, config: { ...lane, ...adopted }, ...(given && { given }) };
       lanes.push(await Lane.open(gpu, kernels, { ...start, own, head: values }));
     }
-    const [trainBatch, testBatch] = [
-      new Batch(backbone, config.batch),
-      new Batch(backbone, Math.max(1, Math.min(config.batch, split.validation.length))),
-    ];
+    const trainBatch = new Batch(backbone, config.batch);
+    const testBatch = new Batch(backbone, Math.max(1, Math.min(config.batch, split.validation.length)));
     write(gpu, trainBatch.count.buffer as GPUBuffer, 0, new Uint32Array([config.batch]));
     const input = (batch: Batch): Input => ({ backbone, batch, head, mean: preprocess.mean, std: preprocess.std });
     const one = unit(backbone);
@@ -124,7 +125,21 @@ export class Race {
     const arena = new Arena(gpu, kernels);
     const tapes = [...steps, ...evaluations.map(({ tape }) => tape), ...deltas];
     const plans = await arena.plan(tapes, (done, all) => onStatus("Compiling kernels", done / all));
-    return new Race(setup, { head, lanes, sites, changed, arena, trainBatch, testBatch, evaluations, plans, copies, zeros, delta });
+    return new Race(setup, {
+      head,
+      lanes,
+      sites,
+      changed,
+      arena,
+      trainBatch,
+      testBatch,
+      evaluations,
+      plans,
+      copies,
+      one: one.buffer as GPUBuffer,
+      zeros,
+      delta,
+    });
   }
 
   get gpu(): Gpu {
@@ -141,13 +156,14 @@ export class Race {
 
   /** How each lane runs its layers, in words. */
   get ways(): readonly string[] {
-    const rows = this.setup.config.batch * this.setup.backbone.model.image.tokens;
-    return this.lanes.map((lane) => lane.describe(this.sites, rows));
+    const { config, backbone } = this.setup;
+    return this.lanes.map((lane) => lane.describe(backbone.sites, config.batch * backbone.model.image.tokens));
   }
 
   /** Queues step `step` (from 1) of every lane. `timestamps` may mark the begin and end of each lane. */
   step(step: number, timestamps?: (lane: number) => GPUComputePassTimestampWrites): void {
     const { config, backbone } = this.setup;
+    this.steps = step;
     this.#load(this.#trainBatch, this.#batchOf(step - 1));
     const encoder = backbone.gpu.device.createCommandEncoder();
     this.lanes.forEach((lane, l) => {
@@ -238,15 +254,12 @@ export class Race {
 
   destroy(): void {
     for (const lane of this.lanes) lane.destroy();
-    for (const { rows, logits } of this.#evaluations) {
-      rows.buffer?.destroy();
-      logits.buffer?.destroy();
-    }
+    for (const { rows, logits } of this.#evaluations) for (const { buffer } of [rows, logits]) buffer?.destroy();
     this.#arena.destroy();
     this.#trainBatch.destroy();
     this.#testBatch.destroy();
     for (const copy of this.#copies) copy.destroy();
-    this.#zeros.destroy();
+    for (const buffer of this.#rest) buffer?.destroy();
     this.#delta.destroy();
   }
 
@@ -279,15 +292,7 @@ interface Parts {
   readonly evaluations: readonly Evaluation[];
   readonly plans: readonly Plan[];
   readonly copies: readonly GPUBuffer[];
+  readonly one: GPUBuffer;
   readonly zeros: GPUBuffer;
   readonly delta: GPUBuffer;
-}
-
-const adamwOf = ({ weightDecay, clip }: RunConfig): AdamW => ({ beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay, clip });
-
-function softmax(logits: Float32Array): Float32Array {
-  const top = Math.max(...logits);
-  const weights = logits.map((v) => Math.exp(v - top));
-  const total = weights.reduce((sum, w) => sum + w, 0);
-  return weights.map((w) => w / total);
 }

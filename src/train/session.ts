@@ -9,8 +9,10 @@ import { Kernels } from "../gpu/kernel.ts";
 import { tensor } from "../tensor/tensor.ts";
 import { type Adopted, adopt } from "./adopt.ts";
 import { Backbone, type ModelFiles } from "./backbone.ts";
-import { adapterOf, buildModel, trainsHeadAlone } from "./catalog.ts";
+import { adapterOf, buildModel, completeSettings, targetSites, trainsHeadAlone } from "./catalog.ts";
+import { peftForm } from "./export.ts";
 import { HEAD } from "./head.ts";
+import { InputError } from "./input.ts";
 import type { AdapterFacts } from "./protocol.ts";
 import { Race } from "./race.ts";
 import type { LaneConfig, RunConfig, RunEvent } from "./run.ts";
@@ -27,7 +29,7 @@ export interface Session {
   readonly adapters?: ReadonlyMap<string, ReadonlyMap<string, Uint8Array>>;
 }
 
-/** Yields the events of the run. `onRace` gets the race while it exists; it lives until `close` is called on it. */
+/** Yields the events of the run. `onRace` gets the race while it exists; it lives until its device is closed, or until it is destroyed. */
 export async function* runSession(gpu: Gpu, session: Session, controls: Controls, onRace: (race: Race) => void): AsyncGenerator<RunEvent> {
   const { config, dataset, files, adapters = new Map() } = session;
   const preprocess = parsePreprocess(session.preprocess);
@@ -42,7 +44,9 @@ export async function* runSession(gpu: Gpu, session: Session, controls: Controls
   const split = splitDataset(dataset, config.validation, config.seed);
   const open = async () => {
     const backbone = new Backbone(gpu, new Kernels(gpu), files, { size: preprocess.crop, precision: config.precision });
-    return Race.open({ backbone, config, dataset, split, preprocess, imported: imports(config, adapters, backbone), onStatus });
+    const imported = imports(config, adapters, backbone);
+    checkLayers(config, backbone, imported);
+    return Race.open({ backbone, config, dataset, split, preprocess, imported, onStatus });
   };
   const opening = Promise.race([open(), gpu.fault]);
   let race: Race | undefined;
@@ -113,6 +117,24 @@ function imports(
   );
 }
 
+function checkLayers({ lanes, head, targets }: RunConfig, backbone: Backbone, imported: ReadonlyMap<LaneConfig, Adopted>): void {
+  const texts = [...imported].find(([, { sites }]) => sites.some(({ tower }) => tower === "text"));
+  if (head.kind === "linear" && texts)
+    throw new InputError(
+      `The adapter ${texts[0].adapter} changes the text tower, which a linear head does not use.`,
+      "Choose class prompts as the head, or remove its lane.",
+    );
+  if (targetSites(backbone.sites, targets).length > 0) return;
+  const idle = lanes.find(
+    (lane) => !imported.has(lane) && peftForm(adapterOf(lane.method), completeSettings(adapterOf(lane.method), {})) !== "none",
+  );
+  if (idle)
+    throw new InputError(
+      `There is no layer for ${adapterOf(idle.method).title} to adapt.`,
+      "Choose layers under More, or mend the pattern.",
+    );
+}
+
 function check(config: RunConfig, dataset: Dataset): void {
   if (dataset.classes.length < 2)
     throw new InputError("There is only one class.", "Add a second folder of images: training needs something to tell apart.");
@@ -123,16 +145,6 @@ function check(config: RunConfig, dataset: Dataset): void {
       "Choose the learned linear head, or remove its lane.",
     );
   if (config.lanes.length === 0) throw new InputError("There is no method in the race.", "Add one below the charts.");
-}
-
-/** The run cannot start with what was given; says what to do. */
-export class InputError extends Error {
-  override readonly name = "InputError";
-  readonly todo: string;
-  constructor(what: string, todo: string) {
-    super(what);
-    this.todo = todo;
-  }
 }
 
 /** Any error of a run, for people. */

@@ -106,7 +106,7 @@ async function orFull({ file }: Transfer, have: number, write: () => Promise<voi
     throw new SourceError(
       "quota",
       `The browser has no room for ${file.name}: ${file.size - have} more bytes are needed, of ${file.size}.`,
-      "Remove models that you do not need, or free space on the disk, and try again; what has been downloaded is kept.",
+      "Free space on the disk, or clear this site's data in the browser, and try again; what has been downloaded is kept.",
     );
   }
 }

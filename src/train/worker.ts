@@ -1,6 +1,6 @@
 /** The training worker: fetches models, runs one session at a time, answers predictions, reads adapters and writes exports. */
 import { type Gpu, openGpu } from "../gpu/device.ts";
-import { exportRun, type Origin } from "./handover.ts";
+import { exportRun, type Hold, type Origin } from "./handover.ts";
 import { fetchModel, inspectModel, openModel } from "./open.ts";
 import type { FromWorker, ToWorker } from "./protocol.ts";
 import type { Race } from "./race.ts";
@@ -35,7 +35,6 @@ async function start({ config, dataset, paused, sources, adapters }: Extract<ToW
     const session = { config, dataset, files, preprocess, adapters };
     for await (const event of runSession(gpu, session, mine.controls, (race) => (mine.race = race))) {
       if (current !== mine) return;
-      if (event.type === "validation") mine.origin = { ...mine.origin, validation: event };
       post({ type: "event", event });
     }
   } catch (error) {
@@ -89,8 +88,8 @@ async function download({ id, model, sources }: Extract<ToWorker, { type: "fetch
 
 async function handOver(order: Extract<ToWorker, { type: "export" }>): Promise<FromWorker> {
   const mine = current;
-  const write = () => exportRun(mine?.race, mine?.origin, order);
-  return { type: "exported", id: order.id, ...(await (mine ? mine.controls.hold(write) : write())) };
+  const hold: Hold = (work) => (mine ? mine.controls.hold(work) : work());
+  return { type: "exported", id: order.id, ...(await exportRun(mine?.race, mine?.origin, order, hold)) };
 }
 
 self.onmessage = ({ data }: MessageEvent<ToWorker>) => {

@@ -239,8 +239,8 @@ export const files = [
   [
     "adopt: what the folder has is all that is adapted",
     "src/train/adopt.ts",
-    "const sites = all.filter((site) => namesOf(",
-    "const sites = all.filter((site) => found.has(site) && namesOf(",
+    "(site) => towers.has(site.tower) && namesOf(",
+    "(site) => found.has(site) && namesOf(",
     misfits,
   ],
   [
@@ -251,8 +251,14 @@ export const files = [
     misfits,
   ],
   ["adopt: a layer under two names is the last one", "src/train/adopt.ts", "if (found.has(site)) throw", "if (!site) throw", misfits],
-  ["adopt: the saved head is left aside", "src/train/adopt.ts", "    trainable.set(name, data);\n", "", folders],
-  ["adopt: any saved module is a head", "src/train/adopt.ts", "if (!name.startsWith(HEAD_PREFIX))", "if (!name)", misfits],
+  [
+    "adopt: the saved head is left aside",
+    "src/train/adopt.ts",
+    "headOf(folder.saved, model.image.width)) trainable.set(name, data)",
+    "headOf(folder.saved, model.image.width)) data.at(name.length)",
+    folders,
+  ],
+  ["adopt: any saved module is a head", "src/train/adopt.ts", 'if (!name.startsWith("classifier."))', "if (!name)", misfits],
   [
     "adopt: bases that are left out come from seed 0",
     "src/train/adopt.ts",
@@ -305,7 +311,7 @@ export const files = [
   [
     "export: merged weights are without ΔW",
     "src/train/merge.ts",
-    "if (changed.has(name) || !lane.changes(site)) continue;",
+    "if (lane.own.has(name) || !lane.changes(site)) continue;",
     "continue;",
     merged,
   ],
