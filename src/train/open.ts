@@ -7,7 +7,7 @@ import { Hub, parseId } from "./hub.ts";
 import { cardOf, licenceOf } from "./licence.ts";
 import { openStore, type Store } from "./opfs.ts";
 import type { ModelFacts, Sources } from "./protocol.ts";
-import { type LoadedModel, type OnProgress, SourceError } from "./source.ts";
+import { type LoadedModel, type OnProgress, plan, SourceError, TOKENIZER } from "./source.ts";
 
 type Place =
   | { readonly kind: "bundled"; readonly name: string }
@@ -42,6 +42,7 @@ export async function inspectModel(model: string, sources: Sources): Promise<Mod
     const top = checkpointIn(files, `The folder ${place.name}`);
     const own = [...files.keys()].filter((path) => path.startsWith(top) && !path.slice(top.length).includes("/"));
     const names = new Set(own.map((path) => path.slice(top.length)));
+    plan(names, `The folder ${place.name}`);
     const bytes = own.reduce((sum, path) => sum + (files.get(path)?.size ?? 0), 0);
     const facts = await factsOf((name) => Promise.resolve(files.get(top + name)), names);
     return { ...facts, model, name: place.name, bytes, present: bytes };
@@ -52,7 +53,7 @@ export async function inspectModel(model: string, sources: Sources): Promise<Mod
   };
   const weights = await fetch(`${sources.models}${place.name}/model.safetensors`, { method: "HEAD" }).catch(() => undefined);
   const bytes = Number(weights?.headers.get("content-length") ?? 0);
-  const facts = await factsOf(at, new Set(["config.json", "preprocessor_config.json", "tokenizer.json", "README.md"]));
+  const facts = await factsOf(at, new Set(["config.json", "preprocessor_config.json", ...TOKENIZER, "README.md"]));
   return { ...facts, model, name: BUNDLED[place.name] ?? place.name, bytes, present: bytes };
 }
 
@@ -90,7 +91,7 @@ async function factsOf(
   const { def, model } = buildModel(config, (_name, shape) => tensor(shape));
   const card = names.has("README.md") ? await at("README.md") : undefined;
   const licence = licenceOf(card ? cardOf(await card.text()) : {}) ?? licenceOf(config) ?? null;
-  return { kind: def.title, config, preprocess, licence, text: model.text !== undefined && names.has("tokenizer.json") };
+  return { kind: def.title, config, preprocess, licence, text: model.text !== undefined && TOKENIZER.every((name) => names.has(name)) };
 }
 
 function folderOf({ folder }: Sources): ReadonlyMap<string, Blob> {

@@ -62,7 +62,7 @@ const SHARD = /^model-(\d{5})-of-(\d{5})\.safetensors$/;
 const PREPROCESS = "preprocessor_config.json";
 /** transformers 5 writes this instead for models with a tokenizer, with the same fields below "image_processor". */
 const PROCESSOR = "processor_config.json";
-const TOKENIZER = ["tokenizer.json", "tokenizer_config.json"] as const;
+export const TOKENIZER = ["tokenizer.json", "tokenizer_config.json"] as const;
 const CARD = "README.md";
 /** Weights in forms that are not read here. */
 const OTHER = /^(pytorch_model.*\.bin|tf_model\.h5|flax_model\.msgpack|.*\.(onnx|gguf|pt|pth|ckpt))$/;

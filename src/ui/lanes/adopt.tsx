@@ -63,7 +63,7 @@ function HeadRemark({ classes }: { readonly classes: number }) {
   if (classes > 0 && here !== undefined && here !== classes)
     return (
       <p className="warning">
-        Its head knows {plural(classes, "class", "classes")}, your images have {here}: they must be the same classes, in the same order.
+        Its head knows {plural(classes, "class", "classes")}, your images have {here}: its head is left aside, and a new one starts.
       </p>
     );
   if (classes > 0 && head === "text")

@@ -42,7 +42,10 @@ function Head({ text }: { readonly text: boolean }) {
     return (
       <fieldset>
         <legend>Classifier</legend>
-        <p>A linear layer, trained along: this model has no text tower that could read class names.</p>
+        <p>
+          A linear layer, trained along: this model has no text tower that could read class names, or tokenizer.json and
+          tokenizer_config.json are not beside it.
+        </p>
       </fieldset>
     );
   return (

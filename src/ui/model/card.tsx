@@ -32,7 +32,7 @@ export function ModelCard({ facts, onDone }: Props) {
           ["On this machine", presence(facts)],
           ["Licence", licence ?? "not stated; see its page"],
           ["Images", `${crop} × ${crop}, ${resample}`],
-          ["Classifier", text ? "the class names, or a linear layer" : "a linear layer: it has no text tower"],
+          ["Classifier", text ? "the class names, or a linear layer" : "a linear layer: it has no text tower, or no tokenizer beside it"],
         ]}
       />
       <Get facts={facts} onDone={onDone} />

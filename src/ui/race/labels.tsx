@@ -43,7 +43,7 @@ export function spread(wanted: readonly number[], gap: number, low: number, high
       placed[i] = placed[i]! + overlap / 2;
     }
   }
-  for (let i = 1; i < placed.length; i++) placed[i] = Math.max(placed[i]!, placed[i - 1]! + gap);
+  for (let i = 0; i < placed.length; i++) placed[i] = Math.max(placed[i]!, i === 0 ? low : placed[i - 1]! + gap);
   for (let i = placed.length - 1; i >= 0; i--) {
     placed[i] = Math.min(placed[i]!, i === placed.length - 1 ? high : placed[i + 1]! - gap);
   }

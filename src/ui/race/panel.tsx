@@ -58,7 +58,7 @@ function Failure({ names }: { readonly names: readonly string[] }) {
     memory: "Not enough GPU memory",
     "gpu-error": "The GPU reported an error",
     "no-gpu": "No graphics device",
-    input: "These images cannot be trained on",
+    input: "The race cannot start",
     internal: "Something went wrong in the training",
   };
   return (
