@@ -221,6 +221,26 @@ test("weights that were rounded to 16 bits for training leave rounded", async ()
   }
 });
 
+test("a dual encoder in half precision leaves as an image classifier", async () => {
+  const { checkpoint } = subjects["CLIP with prompts"]!.backbone;
+  const text = { ...(checkpoint.config.text_config as object), hidden_size: 72, intermediate_size: 144, num_attention_heads: 3 };
+  const config = { ...checkpoint.config, text_config: text };
+  const weights = new Map<string, FloatTensor>();
+  buildModel(config, (name, shape) => {
+    weights.set(name, { shape, data: toyValues(name, shape) });
+    return tensor(shape);
+  });
+  const files = { config: new TextEncoder().encode(JSON.stringify(config)), weights: writeSafetensors(weights) };
+  const backbone = new Backbone(gpu, kernels, files, { precision: "half" });
+  expect(backbone.parameters.some(({ name, tower }) => tower === "text" && backbone.tensor(name).type === "f16")).toBe(true);
+  const lane = await trainedLane({ backbone, targets: { image: ["q"], text: [] }, head: { kind: "linear", classes: 3 } }, "lora", {
+    rank: 2,
+  });
+  const names = [...tensorsOf(await exportMerged(lane), "model.safetensors").keys()];
+  expect(names.filter((name) => name.startsWith("text_"))).toEqual([]);
+  expect(names).toContain("classifier.weight");
+});
+
 describe("a folder that does not fit is refused", () => {
   const subject = subjects["ViT with a linear head"]!;
   const folder = trainedLane(subject, "lora", { rank: 2 }).then((exported) => exportPeft(exported, v4));

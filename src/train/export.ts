@@ -97,11 +97,10 @@ export async function exportMerged(trained: Exported): Promise<Files> {
   const { backbone, head, classes } = trained;
   const { checkpoint, def } = backbone;
   const isLinear = head.kind === "linear";
-  const weights = writeCheckpoint(checkpoint, {
-    changed: await changedTensors(trained),
-    added: await readHead(trained),
-    removed: [...NOT_IN_CLASSIFIERS, ...(isLinear ? (def.outside ?? []) : [])],
-  });
+  const removed = [...NOT_IN_CLASSIFIERS, ...(isLinear ? (def.outside ?? []) : [])];
+  // Among them may be tensors of the tower that the class does not have, rounded for training.
+  const changed = new Map([...(await changedTensors(trained))].filter(([name]) => !removed.some((pattern) => pattern.test(name))));
+  const weights = writeCheckpoint(checkpoint, { changed, added: await readHead(trained), removed });
   const architecture = (isLinear ? def.classes.linear : def.classes.text) ?? def.classes.linear;
   const base = (isLinear && def.whole?.(checkpoint.config)) || checkpoint.config;
   const config = mergedConfig(base, { architecture, ...(isLinear && { labels: classes }) });
