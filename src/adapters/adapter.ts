@@ -85,7 +85,7 @@ export interface PeftForm<F extends Fields, T extends string, S extends string> 
   readonly shared?: {
     readonly keys: readonly string[];
     write(shared: Readonly<Record<S, Values>>, settings: Settings<F>, layers: readonly SiteShape[]): ReadonlyMap<string, FloatTensor>;
-    /** `tensors` holds each of `keys`. Throws FormatError when they do not fit the layers. */
+    /** Throws FormatError when one of `keys` is missing from `tensors`, or does not fit the layers. */
     read(tensors: ReadonlyMap<string, FloatTensor>, settings: Settings<F>, layers: readonly SiteShape[]): Readonly<Record<S, Values>>;
   };
 }

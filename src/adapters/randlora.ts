@@ -1,4 +1,4 @@
-import { FormatError } from "../formats/error.ts";
+import { expectShape } from "../formats/peft.ts";
 import { corner } from "../ops/corner.ts";
 import { expand } from "../ops/expand.ts";
 import { randlora as fused } from "../ops/randlora.ts";
@@ -145,15 +145,7 @@ const randlora = defineAdapter({
       },
       read(tensors, { rank }, layers) {
         const { MN, MX } = extent(layers);
-        const take = (key: string, shape: readonly number[]) => {
-          const found = tensors.get(key);
-          if (found?.shape.join() !== shape.join())
-            throw new FormatError(
-              "shape",
-              `The adapter's ${key} has the shape [${found?.shape}]; its config and layers ask for [${shape}].`,
-            );
-          return found.data;
-        };
+        const take = (key: string, shape: readonly number[]) => expectShape(tensors.get(key), key, shape).data;
         return packBases({ A: take("randlora_A", [rank, 1, MN]), B: take("randlora_B", [MX, Math.ceil(MN / rank), rank]) }, rank);
       },
     },

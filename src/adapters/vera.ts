@@ -1,4 +1,4 @@
-import { FormatError } from "../formats/error.ts";
+import { expectShape } from "../formats/peft.ts";
 import { corner } from "../ops/corner.ts";
 import { rowscale } from "../ops/rowscale.ts";
 import { MersenneTwister } from "../tensor/random.ts";
@@ -62,7 +62,7 @@ const vera = defineAdapter({
   },
   match(layers, settings, budget) {
     const count = counter(vera, layers);
-    return { ...settings, rank: nearest(1, 1024, budget, (rank) => count({ ...settings, rank })) };
+    return { ...settings, rank: nearest(1, fields.rank.max, budget, (rank) => count({ ...settings, rank })) };
   },
   peft: {
     type: "VERA",
@@ -92,15 +92,7 @@ const vera = defineAdapter({
           ["vera_B", { shape: basisB.shape, data: basisB.data as Float32Array }],
         ]),
       read(tensors, { rank }, layers) {
-        const take = (key: string, shape: readonly number[]) => {
-          const found = tensors.get(key);
-          if (found?.shape.join() !== shape.join())
-            throw new FormatError(
-              "shape",
-              `The adapter's ${key} has the shape [${found?.shape}]; its config and layers ask for [${shape}].`,
-            );
-          return found;
-        };
+        const take = (key: string, shape: readonly number[]) => expectShape(tensors.get(key), key, shape);
         return { basisA: take("vera_A", [rank, widest(layers)]), basisB: take("vera_B", [tallest(layers), rank]) };
       },
     },

@@ -59,7 +59,7 @@ export function adopt(
   const isSaved = fieldsOf(config).flag("save_projection", true);
   const present = form.shared?.keys.filter((key) => folder.shared.has(key)) ?? [];
   const given: Readonly<Record<string, Values>> =
-    form.shared && (isSaved || present.length > 0) ? form.shared.read(complete(folder.shared, form.shared.keys), settings, sites) : {};
+    form.shared && (isSaved || present.length > 0) ? form.shared.read(folder.shared, settings, sites) : {};
   return { sites, seed, given: { trainable, shared: given }, config: { method, settings }, saved: folder.saved };
 }
 
@@ -85,11 +85,6 @@ function methodOf(config: JsonObject) {
   }
   const types = [...new Set([...adapters.values()].flatMap(({ peft }) => (peft ? [peft.type] : [])))].join(", ");
   throw new UnsupportedError(`peft_type "${String(config.peft_type)}"`, `adapters of ${types} can be opened, with the options built here.`);
-}
-
-function complete(shared: ReadonlyMap<string, FloatTensor>, keys: readonly string[]): ReadonlyMap<string, FloatTensor> {
-  for (const key of keys) if (!shared.has(key)) throw new FormatError("missing", `The adapter has no tensor "${key}".`);
-  return shared;
 }
 
 /** A module by all names that transformers has for it: by version, and in the bare encoder. */
