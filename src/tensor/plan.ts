@@ -1,17 +1,26 @@
 /** A Plan replays a recorded tape: pipelines, bind groups and one arena, all made once. A step allocates nothing. */
 import { checked, type Gpu } from "../gpu/device.ts";
 import { type Kernels, packAll, type Slice } from "../gpu/kernel.ts";
-import { storage } from "../gpu/memory.ts";
+import { readback, storage } from "../gpu/memory.ts";
 import { shader } from "../gpu/shader.ts";
 import type { Launch } from "./op.ts";
 import type { Tape } from "./tape.ts";
 import { byteLength, isPacked, owner, type Tensor } from "./tensor.ts";
 
 interface Dispatch {
+  readonly launch: Launch;
   readonly pipeline: GPUComputePipeline;
   readonly bindGroup: GPUBindGroup;
-  readonly groups: readonly [number, number?, number?];
 }
+
+/** A launch, and how long it took. */
+export interface Timed {
+  readonly launch: Launch;
+  readonly ms: number;
+}
+
+/** Launches whose times fit one query set. */
+const PROFILED = 2048;
 
 /** When a tensor is alive: from the launch that writes it first to the last one that touches it. */
 interface Life {
@@ -89,7 +98,7 @@ export class Arena {
         const slices = Object.fromEntries(
           Object.entries(launch.buffers).map(([name, tensor]) => [name, sliceOf(tensor, `${launch.shader}.${name}`)]),
         );
-        return { pipeline, bindGroup: this.#kernels.bind(pipeline, launch, slices, params[i]), groups: launch.groups };
+        return { launch, pipeline, bindGroup: this.#kernels.bind(pipeline, launch, slices, params[i]) };
       }),
     );
   }
@@ -118,13 +127,48 @@ export class Plan {
   encode(encoder: GPUCommandEncoder, timestamps?: GPUComputePassTimestampWrites): void {
     const pass = encoder.beginComputePass(timestamps ? { timestampWrites: timestamps } : undefined);
     let current: GPUComputePipeline | undefined;
-    for (const { pipeline, bindGroup, groups } of this.#dispatches) {
+    for (const { launch, pipeline, bindGroup } of this.#dispatches) {
       if (pipeline !== current) pass.setPipeline(pipeline);
       current = pipeline;
       pass.setBindGroup(0, bindGroup);
-      pass.dispatchWorkgroups(groups[0], groups[1], groups[2]);
+      pass.dispatchWorkgroups(...launch.groups);
     }
     pass.end();
+  }
+
+  /**
+   * Milliseconds of every launch by the GPU's own clock, in order. Each is run `repeats` times in a pass of its own, because browsers
+   * round that clock. It runs the step: what a step changes is changed. Throws without the feature "timestamp-query".
+   */
+  async profile(gpu: Gpu, repeats = 1): Promise<readonly Timed[]> {
+    if (!gpu.features.has("timestamp-query")) throw new Error("This GPU or browser has no clock for kernels (timestamp-query).");
+    const { device } = gpu;
+    const timed: Timed[] = [];
+    for (let first = 0; first < this.#dispatches.length; first += PROFILED) {
+      const some = this.#dispatches.slice(first, first + PROFILED);
+      const querySet = device.createQuerySet({ type: "timestamp", count: 2 * some.length });
+      const usage = GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC;
+      const resolved = device.createBuffer({ label: "timestamps", size: 16 * some.length, usage });
+      for (const [i, { launch, pipeline, bindGroup }] of some.entries()) {
+        const encoder = device.createCommandEncoder();
+        const pass = encoder.beginComputePass({
+          timestampWrites: { querySet, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 },
+        });
+        pass.setPipeline(pipeline);
+        pass.setBindGroup(0, bindGroup);
+        for (let n = 0; n < repeats; n++) pass.dispatchWorkgroups(...launch.groups);
+        pass.end();
+        if (i === some.length - 1) encoder.resolveQuerySet(querySet, 0, 2 * some.length, resolved, 0);
+        device.queue.submit([encoder.finish()]);
+      }
+      const ticks = new BigInt64Array(await readback(gpu, resolved, 0, resolved.size));
+      querySet.destroy();
+      resolved.destroy();
+      some.forEach(({ launch }, i) => {
+        timed.push({ launch, ms: Number((ticks[2 * i + 1] as bigint) - (ticks[2 * i] as bigint)) / 1e6 / repeats });
+      });
+    }
+    return timed;
   }
 }
 
