@@ -1,7 +1,7 @@
 // elementwise: sums and products of equally shaped tensors.
 //
-//   add    y = a + factor * b
-//   scale  y = factor * a
+//   add    one invocation per four numbers: y = a + factor * b
+//   scale  one invocation per four numbers: y = factor * a
 
 struct Params { n: u32, factor: f32 }
 
@@ -16,14 +16,19 @@ override WG: u32 = 256;
 
 @compute @workgroup_size(WG)
 fn add(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let i = flat_index(id, groups, WG);
-  if (i >= p.n) { return; }
-  y[i] = a[i] + p.factor * b[i];
+  let at = flat_four(id, groups, WG);
+  write(at, vec4f(a[at.x], a[at.y], a[at.z], a[at.w]) + p.factor * vec4f(b[at.x], b[at.y], b[at.z], b[at.w]));
 }
 
 @compute @workgroup_size(WG)
 fn scale(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let i = flat_index(id, groups, WG);
-  if (i >= p.n) { return; }
-  y[i] = p.factor * a[i];
+  let at = flat_four(id, groups, WG);
+  write(at, p.factor * vec4f(a[at.x], a[at.y], a[at.z], a[at.w]));
+}
+
+fn write(at: vec4u, v: vec4f) {
+  if (at.x < p.n) { y[at.x] = v.x; }
+  if (at.y < p.n) { y[at.y] = v.y; }
+  if (at.z < p.n) { y[at.z] = v.z; }
+  if (at.w < p.n) { y[at.w] = v.w; }
 }

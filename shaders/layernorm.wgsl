@@ -2,11 +2,12 @@
 //
 //   forward   one workgroup per row: y, mean, rstd; the variance is summed in a second pass over the row, around its mean
 //   backward  one workgroup per row: dx, with prior added if ADD
-//   partials  one invocation per column and block of p.block rows: their share of dgamma and dbeta (reduce.wgsl sums the shares)
+//   partials  one workgroup per COLUMNS columns and block of rows: their share of dgamma and dbeta (reduce.wgsl sums the shares)
 //
+// For rows that a GPU can hold, layernorm_held.wgsl is in place of forward and backward.
 // saved_mean and saved_rstd are what `forward` wrote to mean and rstd.
 
-struct Params { rows: u32, d: u32, block: u32, eps: f32 }
+struct Params { rows: u32, d: u32, eps: f32 }
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;                   // (rows, d)
@@ -27,6 +28,10 @@ override WG: u32 = 64;
 override ADD: bool = false;
 
 //! use group_sum
+//! use block
+
+// Of the rows that a workgroup sums, as many of an invocation's are under way at once.
+const AHEAD = 4u;
 
 @compute @workgroup_size(WG)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -75,17 +80,23 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
 }
 
 @compute @workgroup_size(WG)
-fn partials(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let column = group.x * WG + lane;
-  if (column >= p.d) { return; }
-  let begin = group.y * p.block;
-  var sum_dyn = 0.0;
-  var sum_dy = 0.0;
-  for (var row = begin; row < min(begin + p.block, p.rows); row++) {
-    let v = dy[row * p.d + column];
-    sum_dyn += v * (x[row * p.d + column] - saved_mean[row]) * saved_rstd[row];
-    sum_dy += v;
+fn partials(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let block = block_of(group, groups, lane, p.rows);
+  var sums = vec2f(); // of dy * n and of dy
+  for (var round = 0u; round < block.rounds; round++) {
+    // A row past the end is read as the last one, and not counted.
+    var terms = array<vec2f, AHEAD>();
+    for (var l = 0u; l < AHEAD; l++) {
+      let row = min(row_of(block, round, l), block.end - 1);
+      let v = dy[row * p.d + block.column];
+      terms[l] = vec2f(v * (x[row * p.d + block.column] - saved_mean[row]) * saved_rstd[row], v);
+    }
+    for (var l = 0u; l < AHEAD; l++) { sums += select(vec2f(), terms[l], row_of(block, round, l) < block.end); }
   }
-  dgamma_parts[group.y * p.d + column] = sum_dyn;
-  dbeta_parts[group.y * p.d + column] = sum_dy;
+  let sum_dyn = column_sum(sums.x, lane, COLUMNS);
+  let sum_dy = column_sum(sums.y, lane, COLUMNS);
+  if (lane < COLUMNS && block.column < p.d) {
+    dgamma_parts[group.y * p.d + block.column] = sum_dyn;
+    dbeta_parts[group.y * p.d + block.column] = sum_dy;
+  }
 }

@@ -2,9 +2,9 @@
 //
 //   forward   one invocation per element: y
 //   backward  one invocation per element: dx = gamma * dy, with prior added if ADD (dadd is dy itself)
-//   partials  one invocation per column and block of p.block rows: their share of dgamma (reduce.wgsl sums the shares)
+//   partials  one workgroup per COLUMNS columns and block of rows: their share of dgamma (reduce.wgsl sums the shares)
 
-struct Params { rows: u32, d: u32, block: u32 }
+struct Params { rows: u32, d: u32 }
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;                   // (rows, d)
@@ -20,6 +20,11 @@ override WG: u32 = 256;
 override ADD: bool = false;
 
 //! use flat
+//! use group_sum
+//! use block
+
+// Of the rows that a workgroup sums, as many of an invocation's are under way at once.
+const AHEAD = 4u;
 
 @compute @workgroup_size(WG)
 fn forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -38,11 +43,18 @@ fn backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) g
 }
 
 @compute @workgroup_size(WG)
-fn partials(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let column = group.x * WG + lane;
-  if (column >= p.d) { return; }
-  let begin = group.y * p.block;
+fn partials(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let block = block_of(group, groups, lane, p.rows);
   var sum = 0.0;
-  for (var row = begin; row < min(begin + p.block, p.rows); row++) { sum += dy[row * p.d + column] * x[row * p.d + column]; }
-  dgamma_parts[group.y * p.d + column] = sum;
+  for (var round = 0u; round < block.rounds; round++) {
+    // All loads of a round come before its sums: a row past the end is read as the last one, and not counted.
+    var terms = array<f32, AHEAD>();
+    for (var l = 0u; l < AHEAD; l++) {
+      let i = min(row_of(block, round, l), block.end - 1) * p.d + block.column;
+      terms[l] = dy[i] * x[i];
+    }
+    for (var l = 0u; l < AHEAD; l++) { sum += select(0.0, terms[l], row_of(block, round, l) < block.end); }
+  }
+  let total = column_sum(sum, lane, COLUMNS);
+  if (lane < COLUMNS && block.column < p.d) { dgamma_parts[group.y * p.d + block.column] = total; }
 }

@@ -20,36 +20,28 @@ override TRANS_A: bool = false;
 override TRANS_B: bool = false;
 override HAS_BIAS: bool = false;
 override HAS_ADD: bool = false;
+override WHOLE: bool = false; // all tiles and slices are whole: no load needs a guard
 
 //! use half
+//! use product
 
 const TILE_M = 64u; // knob
 const TILE_N = 64u; // knob
 const TILE_K = 16u; // knob
 const ROWS = 4u; // knob
 const COLS = 4u; // knob
-const THREADS = (TILE_M / ROWS) * (TILE_N / COLS);
-const LOADS_A = TILE_M * TILE_K / 4 / THREADS;
-const LOADS_B = TILE_N * TILE_K / 4 / THREADS;
-const ROWS4 = ROWS / 4;
-const COLS4 = COLS / 4;
-// One vec4 of padding per row spreads the transposing stores over the banks.
-const STRIDE_A = TILE_M / 4 + 1;
-const STRIDE_B = TILE_N / 4 + 1;
-
-var<workgroup> tile_a: array<vec4f, TILE_K * STRIDE_A>; // (TILE_K, TILE_M)
-var<workgroup> tile_b: array<vec4f, TILE_K * STRIDE_B>; // (TILE_K, TILE_N)
 
 // Four numbers of op(a) for load `i` of the tile at (row, depth); zero outside.
 fn load_a(i: u32, row: u32, depth: u32, end: u32) -> vec4f {
+  let some = SIZE_A % THREADS == 0 || i < SIZE_A;
   if (TRANS_A) {
     let k = depth + i / (TILE_M / 4);
     let m = row + (i % (TILE_M / 4)) * 4;
-    if (k < end && m < p.m) { return a[(k * p.m + m) / 4]; }
+    if (some && (WHOLE || (k < end && m < p.m))) { return a[(k * p.m + m) / 4]; }
   } else {
     let m = row + i / (TILE_K / 4);
     let k = depth + (i % (TILE_K / 4)) * 4;
-    if (k < end && m < p.m) { return a[(m * p.k + k) / 4]; }
+    if (some && (WHOLE || (k < end && m < p.m))) { return a[(m * p.k + k) / 4]; }
   }
   return vec4f();
 }
@@ -62,36 +54,17 @@ fn b_at(i: u32) -> vec4f {
 }
 
 fn load_b(i: u32, col: u32, depth: u32, end: u32) -> vec4f {
+  let some = SIZE_B % THREADS == 0 || i < SIZE_B;
   if (TRANS_B) {
     let n = col + i / (TILE_K / 4);
     let k = depth + (i % (TILE_K / 4)) * 4;
-    if (k < end && n < p.n) { return b_at((n * p.k + k) / 4); }
+    if (some && (WHOLE || (k < end && n < p.n))) { return b_at((n * p.k + k) / 4); }
   } else {
     let k = depth + i / (TILE_N / 4);
     let n = col + (i % (TILE_N / 4)) * 4;
-    if (k < end && n < p.n) { return b_at((k * p.n + n) / 4); }
+    if (some && (WHOLE || (k < end && n < p.n))) { return b_at((k * p.n + n) / 4); }
   }
   return vec4f();
-}
-
-fn store_a(i: u32, v: vec4f) {
-  if (TRANS_A) {
-    tile_a[(i / (TILE_M / 4)) * STRIDE_A + i % (TILE_M / 4)] = v;
-  } else {
-    let m = i / (TILE_K / 4);
-    let k = (i % (TILE_K / 4)) * 4;
-    for (var c = 0u; c < 4; c++) { tile_a[(k + c) * STRIDE_A + m / 4][m % 4] = v[c]; }
-  }
-}
-
-fn store_b(i: u32, v: vec4f) {
-  if (TRANS_B) {
-    let n = i / (TILE_K / 4);
-    let k = (i % (TILE_K / 4)) * 4;
-    for (var c = 0u; c < 4; c++) { tile_b[(k + c) * STRIDE_B + n / 4][n % 4] = v[c]; }
-  } else {
-    tile_b[(i / (TILE_N / 4)) * STRIDE_B + i % (TILE_N / 4)] = v;
-  }
 }
 
 @compute @workgroup_size(THREADS)
@@ -102,45 +75,16 @@ fn tiled(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) l
   let depth_per_slice = (p.k + p.slices * TILE_K - 1) / (p.slices * TILE_K) * TILE_K;
   let begin = group.z * depth_per_slice;
   let end = min(p.k, begin + depth_per_slice);
-  let my_row = lane / (TILE_N / COLS);
-  let my_col = lane % (TILE_N / COLS);
-
-  var sums: array<vec4f, ROWS * COLS4>;
-  var next_a: array<vec4f, LOADS_A>;
-  var next_b: array<vec4f, LOADS_B>;
-  for (var l = 0u; l < LOADS_A; l++) { next_a[l] = load_a(lane + l * THREADS, row, begin, end); }
-  for (var l = 0u; l < LOADS_B; l++) { next_b[l] = load_b(lane + l * THREADS, col, begin, end); }
-
-  for (var depth = begin; depth < end; depth += TILE_K) {
-    workgroupBarrier(); // all have read the tiles of the round before
-    for (var l = 0u; l < LOADS_A; l++) { store_a(lane + l * THREADS, next_a[l]); }
-    for (var l = 0u; l < LOADS_B; l++) { store_b(lane + l * THREADS, next_b[l]); }
-    workgroupBarrier();
-    // The next tiles are on their way while these are multiplied.
-    for (var l = 0u; l < LOADS_A; l++) { next_a[l] = load_a(lane + l * THREADS, row, depth + TILE_K, end); }
-    for (var l = 0u; l < LOADS_B; l++) { next_b[l] = load_b(lane + l * THREADS, col, depth + TILE_K, end); }
-    for (var k = 0u; k < TILE_K; k++) {
-      var right: array<vec4f, COLS4>;
-      for (var j = 0u; j < COLS4; j++) { right[j] = tile_b[k * STRIDE_B + my_col + j * (TILE_N / COLS)]; }
-      for (var i = 0u; i < ROWS4; i++) {
-        let left = tile_a[k * STRIDE_A + my_row + i * (TILE_M / ROWS)];
-        for (var j = 0u; j < COLS4; j++) {
-          sums[(i * 4 + 0) * COLS4 + j] += left.x * right[j];
-          sums[(i * 4 + 1) * COLS4 + j] += left.y * right[j];
-          sums[(i * 4 + 2) * COLS4 + j] += left.z * right[j];
-          sums[(i * 4 + 3) * COLS4 + j] += left.w * right[j];
-        }
-      }
-    }
-  }
+  var mine: Mine;
+  add_up(&mine, lane, row, col, begin, end);
 
   for (var i = 0u; i < ROWS; i++) {
-    let m = row + (my_row + (i / 4) * (TILE_M / ROWS)) * 4 + i % 4;
+    let m = row + (row_of(lane) + (i / 4) * SIDE_M) * 4 + i % 4;
     if (m >= p.m) { continue; }
     for (var j = 0u; j < COLS4; j++) {
-      let n = col + (my_col + j * (TILE_N / COLS)) * 4;
+      let n = col + (col_of(lane) + j * SIDE_N) * 4;
       if (n >= p.n) { continue; }
-      var v = sums[i * COLS4 + j];
+      var v = mine.sums[i * COLS4 + j];
       if (p.slices == 1) {
         v *= p.alpha;
         if (HAS_BIAS) { v += bias[n / 4]; }

@@ -5,83 +5,130 @@
 //   merge   one workgroup per TILE_M x TILE_N tile of y; the tile of A is scaled while it is stored, so that its copies, one per
 //           basis, never exist in memory
 //
-// m runs over the larger side of the layer, j over the smaller one. Numbers are read four at a time: both sides and stride_a must be
-// multiples of 4 (randlora_direct.wgsl takes any size).
+// m runs over the larger side of the layer, j over the smaller one. Numbers are read four at a time: both sides and, unless A is
+// codes, stride_a must be multiples of 4 (randlora_direct.wgsl and ternary_direct.wgsl take any size).
 
 struct Params { large: u32, small: u32, rank: u32, bases: u32, stride_a: u32, stride_b: u32, gain: f32 }
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> w: array<vec4f>;          // (large, small), TRANSPOSED: (small, large)
 @group(0) @binding(2) var<storage, read> basis_b: array<u32>;      // (large, stride_b), the first rank * bases columns: see lib/coded.wgsl
-@group(0) @binding(3) var<storage, read> basis_a: array<vec4f>;    // (rank, stride_a), the first `small` columns
-@group(0) @binding(4) var<storage, read> lambda: array<f32>;       // (rank, bases)
-@group(0) @binding(5) var<storage, read> gamma: array<vec4f>;      // (bases, small)
-@group(0) @binding(6) var<storage, read_write> y: array<vec4f>;    // (large, small), TRANSPOSED: (small, large)
-@group(0) @binding(7) var<storage, read> levels: array<f32>;       // (256), read if LEVELS
+@group(0) @binding(3) var<storage, read> basis_a: array<vec4f>;    // (rank, stride_a), the first `small` columns; read unless SIGNS
+@group(0) @binding(4) var<storage, read> signs_a: array<u32>;      // (rank, stride_a), the first `small` columns; read if SIGNS
+@group(0) @binding(5) var<storage, read> lambda: array<f32>;       // (rank, bases)
+@group(0) @binding(6) var<storage, read> gamma: array<vec4f>;      // (bases, small)
+@group(0) @binding(7) var<storage, read> levels: array<f32>;       // (256), SIGNS: (2), of A and of B
+@group(0) @binding(8) var<storage, read_write> y: array<vec4f>;    // (large, small), TRANSPOSED: (small, large)
 
 //! use tiles
 //! use coded
-//! use merged
 
+const TRANSPOSED = 0u; // knob
 const TILE_M = 64u; // knob
 const TILE_N = 64u; // knob
 const DEPTH = 16u; // knob
 const ROWS = 4u; // knob
 const COLS = 4u; // knob
-const B_ROWS = TILE_M;
-const B_COLS = DEPTH;
-const LOADS_B = TILE_M * DEPTH / 4 / THREADS;
-const LOADS_A = TILE_N * DEPTH / 4 / THREADS;
+const SPLIT = 1u; // knob
+const STAGES = 1u; // knob
+// In > out: the tile of B is the right one, because m runs along the rows of y.
+const WIDE = TRANSPOSED == 1;
+const TILE_B = select(TILE_M, TILE_N, WIDE);
+const TILE_A = select(TILE_N, TILE_M, WIDE);
+const STRIDE_B = select(STRIDE_M, STRIDE_N, WIDE);
+const STRIDE_A = select(STRIDE_N, STRIDE_M, WIDE);
+const AT_B = select(0, RIGHT, WIDE);
+const AT_A = select(RIGHT, 0, WIDE);
+const SIZE_B = TILE_B * DEPTH / 4;
+const SIZE_A = TILE_A * DEPTH / 4;
+const LOADS_B = (SIZE_B + THREADS - 1) / THREADS;
+const LOADS_A = (SIZE_A + THREADS - 1) / THREADS;
+const AHEAD = min(KEPT, 8); // numbers of w that are under way at once, four each
 
-// Four numbers of A, and what they are to be scaled by.
-struct Scaled { a: vec4f, gamma: vec4f, lambda: f32 }
+// Four numbers of A as they are loaded, and what they are to be scaled by.
+struct Scaled { a: vec4u, gamma: vec4f, lambda: f32 }
 
-fn gain() -> f32 { return p.gain; }
+fn gain() -> f32 {
+  if (FORM == SIGNS) { return p.gain * (levels[0] * levels[1]); }
+  return p.gain;
+}
 
 // For load i of the tile of scaled copies at (c, j); zero outside.
 fn load_scaled(i: u32, first: u32, left_j: u32) -> Scaled {
-  let c = first + i / (TILE_N / 4);
-  let j = left_j + i % (TILE_N / 4) * 4;
-  if (c >= p.rank * p.bases || j >= p.small) { return Scaled(); }
-  let k = c / p.bases;
-  return Scaled(basis_a[(k * p.stride_a + j) / 4], gamma[((c - k * p.bases) * p.small + j) / 4], lambda[c]);
+  let c = first + i / (TILE_A / 4);
+  let j = left_j + i % (TILE_A / 4) * 4;
+  let some = SIZE_A % THREADS == 0 || i < SIZE_A;
+  if (!some || !(WHOLE || (c < p.rank * p.bases && j < p.small))) { return Scaled(); }
+  // c / bases: right for all c below 2^20, in a fraction of the time that a division of integers takes.
+  let k = u32((f32(c) + 0.5) * (1 / f32(p.bases)));
+  let gamma4 = gamma[((c - k * p.bases) * p.small + j) / 4];
+  if (FORM == SIGNS) { return Scaled(vec4u(signs_a[k * p.stride_a + j / 16], j % 16 * 2, 0, 0), gamma4, lambda[c]); }
+  return Scaled(bitcast<vec4u>(basis_a[(k * p.stride_a + j) / 4]), gamma4, lambda[c]);
+}
+fn scaled(v: Scaled) -> vec4f {
+  if (FORM == SIGNS) { return v.lambda * coded(v.a) * v.gamma; }
+  return v.lambda * bitcast<vec4f>(v.a) * v.gamma;
+}
+fn store_scaled(i: u32, stage: u32, v: vec4f) {
+  if (SIZE_A % THREADS != 0 && i >= SIZE_A) { return; }
+  tiles[stage % STAGES * STAGE + AT_A + i / (TILE_A / 4) % DEPTH * STRIDE_A + i % (TILE_A / 4)] = v;
 }
 
-fn store_scaled(i: u32, v: Scaled) {
-  right[i / (TILE_N / 4) * STRIDE_N + i % (TILE_N / 4)] = v.lambda * v.a * v.gamma;
+// For load i of the tile of B at (m, c).
+fn load_left(i: u32, m: u32, c: u32) -> vec4u {
+  if (SIZE_B % THREADS != 0 && i >= SIZE_B) { return vec4u(); }
+  return load_b(m + i / (DEPTH / 4), c + i % (DEPTH / 4) * 4);
 }
-fn store_b(i: u32, v: vec4f) {
+fn store_left(i: u32, stage: u32, v: vec4f) {
+  if (SIZE_B % THREADS != 0 && i >= SIZE_B) { return; }
+  let m = i / (DEPTH / 4) % TILE_B;
   for (var q = 0u; q < 4; q++) {
-    let at = place_b(i, q);
-    left[at.y * STRIDE_M + at.x / 4][at.x % 4] = v[q];
+    tiles[stage % STAGES * STAGE + AT_B + (i % (DEPTH / 4) * 4 + q) * STRIDE_B + m / 4][m % 4] = v[q];
   }
 }
 
 @compute @workgroup_size(THREADS)
 fn merge(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   fill_table(lane);
-  let m = group.y * TILE_M;
-  let j = group.x * TILE_N;
-  var sums: array<vec4f, ROWS * COLS4>;
+  let corner = vec2u(group.y * TILE_M, group.x * TILE_N);
+  let m = select(corner.x, corner.y, WIDE);
+  let j = select(corner.y, corner.x, WIDE);
+  var sums: array<vec4f, SUMS>;
   var next_b: array<vec4u, LOADS_B>;
   var next_a: array<Scaled, LOADS_A>;
-  for (var l = 0u; l < LOADS_B; l++) { next_b[l] = load_b(lane + l * THREADS, m, 0u); }
+  for (var l = 0u; l < LOADS_B; l++) { next_b[l] = load_left(lane + l * THREADS, m, 0u); }
   for (var l = 0u; l < LOADS_A; l++) { next_a[l] = load_scaled(lane + l * THREADS, 0u, j); }
-  for (var c = 0u; c < p.rank * p.bases; c += DEPTH) {
-    workgroupBarrier(); // all have read the tiles of the round before
-    for (var l = 0u; l < LOADS_B; l++) { store_b(lane + l * THREADS, numbers_b(next_b[l])); }
-    for (var l = 0u; l < LOADS_A; l++) { store_scaled(lane + l * THREADS, next_a[l]); }
+  let rounds = (p.rank * p.bases + DEPTH - 1) / DEPTH;
+  for (var round = 0u; round < rounds; round++) {
+    var left: array<vec4f, LOADS_B>;
+    var right: array<vec4f, LOADS_A>;
+    for (var l = 0u; l < LOADS_B; l++) { left[l] = numbers(next_b[l]); }
+    for (var l = 0u; l < LOADS_A; l++) { right[l] = scaled(next_a[l]); }
+    if (STAGES == 1) { workgroupBarrier(); } // all have read the tiles of the round before
+    for (var l = 0u; l < LOADS_B; l++) { store_left(lane + l * THREADS, round, left[l]); }
+    for (var l = 0u; l < LOADS_A; l++) { store_scaled(lane + l * THREADS, round, right[l]); }
     workgroupBarrier();
     // The next tiles are on their way while these are multiplied.
-    for (var l = 0u; l < LOADS_B; l++) { next_b[l] = load_b(lane + l * THREADS, m, c + DEPTH); }
-    for (var l = 0u; l < LOADS_A; l++) { next_a[l] = load_scaled(lane + l * THREADS, c + DEPTH, j); }
-    multiply_tiles(&sums, lane / SIDE_N, lane % SIDE_N);
+    let c = (round + 1) * DEPTH;
+    for (var l = 0u; l < LOADS_B; l++) { next_b[l] = load_left(lane + l * THREADS, m, c); }
+    for (var l = 0u; l < LOADS_A; l++) { next_a[l] = load_scaled(lane + l * THREADS, c, j); }
+    multiply_tiles(&sums, round, lane);
   }
-  for (var i = 0u; i < ROWS4; i++) {
-    for (var n = 0u; n < COLS4; n++) {
-      let at = i * 4 * COLS4 + n;
-      let block = mat4x4f(sums[at], sums[at + COLS4], sums[at + 2 * COLS4], sums[at + 3 * COLS4]);
-      write_merged(m + block_row(lane / SIDE_N, i), j + block_col(lane % SIDE_N, n), block);
+  var kept: array<vec4f, KEPT>;
+  gather(&kept, &sums, lane);
+  let sides = vec2u(select(p.large, p.small, WIDE), select(p.small, p.large, WIDE));
+  for (var some = 0u; some < (KEPT + AHEAD - 1) / AHEAD; some++) {
+    // All loads before all stores: for all that the compiler knows, a store might change what is loaded after it.
+    var weights: array<vec4f, AHEAD>;
+    for (var q = 0u; q < AHEAD; q++) {
+      let place = min(corner + place_of(some * AHEAD + q, lane), sides - 1);
+      weights[q] = w[(place.x * sides.y + place.y) / 4];
+    }
+    for (var q = 0u; q < AHEAD; q++) {
+      let n = some * AHEAD + q;
+      let place = corner + place_of(n, lane);
+      if (!holds(n, lane) || !(WHOLE || all(place < sides))) { continue; }
+      y[(place.x * sides.y + place.y) / 4] = weights[q] + gain() * kept[n];
     }
   }
 }

@@ -1,6 +1,6 @@
 /** One suite for every method: drop a file into src/adapters, and it is tested. */
 import { describe, expect, test } from "vitest";
-import { countParameters, type Way } from "../src/adapters/adapter.ts";
+import { type AnyAdapter, countParameters } from "../src/adapters/adapter.ts";
 import { readback, upload } from "../src/gpu/memory.ts";
 import { crossentropy } from "../src/ops/crossentropy.ts";
 import { normal } from "../src/tensor/random.ts";
@@ -11,12 +11,14 @@ import { classify, type Head, headValues } from "../src/train/head.ts";
 import { frozenPass, type Lane } from "../src/train/lane.ts";
 import { outline } from "../src/train/outline.ts";
 import { recordLoss } from "../src/train/record.ts";
+import type { Way } from "../src/train/way.ts";
 import { gpu } from "./gpu.ts";
 import { adaptedLayer, onGpu, outlineOf } from "./layer.ts";
 import { relativeError } from "./model.ts";
 import { bits, disturb, program, settingsLike, TARGETS, textHead, toyBackbone, toyFiles, toyLane, toyWeights, trained } from "./toy.ts";
 
-const WAYS: readonly Way[] = ["weight", "activations"];
+/** The third is for one pair of factors, and nothing fused. */
+const waysOf = ({ merge }: AnyAdapter): readonly Way[] => (merge ? ["weight", "activations"] : ["weight", "activations", "factors"]);
 const IMAGES = 3;
 const config: Record<string, unknown> = JSON.parse(new TextDecoder().decode(toyFiles().config));
 const whole = outline(config, TARGETS, "text");
@@ -67,7 +69,7 @@ describe.each([...adapters])("%s", (method, def) => {
       expect(new Set(before).size).toBe(before.length);
       // A row scale is a norm divided by itself: 1, but for the rounding of a division.
       const most = FIRST_UPDATE[method] ?? (def.rowScale ? 1e-6 : 0);
-      for (const way of WAYS) {
+      for (const way of waysOf(def)) {
         const after = await logits(way);
         if (most > 0) expect(relativeError(after, before)).toBeLessThan(most);
         else expect([...after]).toEqual([...before]);
@@ -78,20 +80,22 @@ describe.each([...adapters])("%s", (method, def) => {
       }
     });
 
-    test("a layer computes the same on the weight and on the activations", async () => {
+    test("a layer computes the same in every way", async () => {
       for (const shape of SHAPES) {
         for (const chosen of settings) {
           const { lane, layer } = await adaptedLayer({ method, shape, settings: chosen });
           await disturb(lane);
-          const [onWeight, onActivations] = [await layer("weight", software), await layer("activations", software)];
-          const [a, b] = [await onWeight.compute(), await onActivations.compute()];
-          expect(relativeError(b.y, a.y)).toBeLessThan(1e-5);
-          for (const [name, grad] of a.grads) expect(relativeError(b.grads.get(name)!, grad), name).toBeLessThan(1e-5);
+          const a = await (await layer("weight", software)).compute();
+          for (const way of waysOf(def).slice(1)) {
+            const b = await (await layer(way, software)).compute();
+            expect(relativeError(b.y, a.y), way).toBeLessThan(1e-5);
+            for (const [name, grad] of a.grads) expect(relativeError(b.grads.get(name)!, grad), `${name}, ${way}`).toBeLessThan(1e-5);
+          }
         }
       }
     });
 
-    test("the model computes the same on the weight and on the activations: logits and all gradients", async () => {
+    test("the model computes the same in every way: logits and all gradients", async () => {
       const on = toyBackbone(software);
       const lane = await toyLane(on, { method, settings: settings[1]!, lr: 1 }, headValues(linear, on.model.image.width, 1));
       await disturb(lane, 0.05);
@@ -109,18 +113,22 @@ describe.each([...adapters])("%s", (method, def) => {
           await Promise.all([["logits", logits] as const, ...wanted].map(async ([name, y]) => [name, await made.read(y)] as const)),
         );
       };
-      const [a, b] = [await compute("weight"), await compute("activations")];
-      for (const [name, values] of a) {
+      const a = await compute("weight");
+      for (const [name, values] of a)
         expect(
           values.some((v) => v !== 0),
           `${name} is zero`,
         ).toBe(true);
-        // Attention does not see a key's bias: its gradient is rounding alone.
-        if (!name.endsWith("k_proj.bias")) expect(relativeError(b.get(name)!, values), name).toBeLessThan(1e-4);
+      for (const way of waysOf(def).slice(1)) {
+        const b = await compute(way);
+        for (const [name, values] of a) {
+          // Attention does not see a key's bias: its gradient is rounding alone.
+          if (!name.endsWith("k_proj.bias")) expect(relativeError(b.get(name)!, values), `${name}, ${way}`).toBeLessThan(1e-4);
+        }
       }
     });
 
-    test.each(WAYS)("every gradient is the central difference, on the %s", async (way) => {
+    test.each(waysOf(def))("every gradient is the central difference, on the %s", async (way) => {
       for (const shape of SHAPES) {
         const { lane, layer, norms, dy, bias } = await adaptedLayer({ method, shape, settings: settings[1]! });
         await disturb(lane);

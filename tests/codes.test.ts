@@ -1,8 +1,7 @@
 /** Frozen bases as codes: what is packed comes back, and the kernels that read codes give what float32 bases give. */
 import { describe, expect, test } from "vitest";
 import { corner } from "../src/ops/corner.ts";
-import type { Launch } from "../src/ops/op.ts";
-import { randlora } from "../src/ops/randlora.ts";
+import { cutOf, randlora } from "../src/ops/randlora.ts";
 import { ternary } from "../src/ops/ternary.ts";
 import {
   packBases,
@@ -14,6 +13,7 @@ import {
   unpackLevels,
   unpackTernary,
 } from "../src/tensor/codes.ts";
+import type { Variant } from "../src/tensor/op.ts";
 import { type BasesOptions, drawBases, hash, normal, randloraBases } from "../src/tensor/random.ts";
 import type { Tensor } from "../src/tensor/tensor.ts";
 import { close, given, Immediate, noise, read } from "./launch.ts";
@@ -108,33 +108,20 @@ describe("bases", () => {
 
 /** Runs the tiled kernels in tiles of another size than their op chooses for a small layer. */
 class Tiled extends Immediate {
-  readonly #knobs: Tile;
-  constructor(knobs: Tile) {
+  readonly #cut: Variant;
+  constructor(tile: string) {
     super(false);
-    this.#knobs = knobs;
+    this.#cut = cutOf(tile, 1);
   }
-  override run(launch: Launch): void {
-    const { knobs, groups } = launch;
-    if (!knobs) {
-      super.run(launch);
-      return;
-    }
-    const tiles = (n: number, was = 1, is = 1) => Math.ceil((n * was) / is);
-    const across = tiles(groups[0], knobs.TILE_N, this.#knobs.TILE_N);
-    const down = tiles(groups[1] ?? 1, knobs.TILE_M, this.#knobs.TILE_M);
-    super.run({ ...launch, knobs: { ...knobs, ...this.#knobs }, groups: [across, down, groups[2] ?? 1] });
+  override pick<V extends Variant>(): V {
+    return this.#cut as V;
   }
-}
-interface Tile {
-  readonly TILE_M: number;
-  readonly TILE_N: number;
-  readonly ROWS?: number;
 }
 
 // The smallest tiles are what the suite of all ops runs.
 const RECORDERS: readonly (readonly [string, () => Immediate])[] = [
   ["for a CPU adapter", () => new Immediate(true)],
-  ["in tiles of 64", () => new Tiled({ TILE_M: 64, TILE_N: 64 })],
+  ["in tiles of 64", () => new Tiled("64x64x16/4x4/1/1")],
 ];
 const onGpu = ({ shape, data }: Stored): Tensor => given(shape, data, data instanceof Uint32Array ? "u32" : "f32");
 const asFloats = (stored: StoredBases, { r, MN, MX }: BasesOptions): Stored[] => {
@@ -145,8 +132,7 @@ const asFloats = (stored: StoredBases, { r, MN, MX }: BasesOptions): Stored[] =>
   ];
 };
 
-// The layer is smaller than the bases are for, on both sides, and 5 divides neither. All but the columns of B are multiples of 4. Its smaller side is within a tile of any size,
-// so that there is one part of dλ to sum in each.
+// The layer is smaller than the bases are for, on both sides, and 5 divides neither. All but the columns of B are multiples of 4.
 describe.each([
   [44, 24],
   [16, 44],
@@ -187,8 +173,8 @@ describe.each([
   // 48 is for no GPU: its rows of 12 invocations do not fit the vectors of a software adapter, which so shows a missing barrier.
   const TERNARY = [
     ["for a CPU adapter", () => new Immediate(true)],
-    ["in tiles of 48", () => new Tiled({ TILE_M: 48, TILE_N: 48 })],
-    ["in tiles of 64 × 128", () => new Tiled({ TILE_M: 64, TILE_N: 128, ROWS: 8 })],
+    ["in tiles of 48", () => new Tiled("48x48x12/4x4/1/1")],
+    ["in tiles of 32 × 64, shared", () => new Tiled("32x64x32/8x4/4/1")],
   ] as const;
   test.each(TERNARY)("additions and subtractions give what products give, %s", async (_kind, recorder) => {
     for (const variant of ["sparse", "very-sparse"] as const) {

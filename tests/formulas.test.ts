@@ -1,8 +1,9 @@
 /** Every method against the formula of its paper in float64, and RandLoRA against what PEFT's own layer computes. */
 import { describe, expect, test } from "vitest";
-import type { SiteShape, Values, Way } from "../src/adapters/adapter.ts";
+import type { SiteShape, Values } from "../src/adapters/adapter.ts";
 import { hash, randloraBases } from "../src/tensor/random.ts";
 import { adapterOf, adapters, completeSettings } from "../src/train/catalog.ts";
+import type { Way } from "../src/train/way.ts";
 import golden from "./fixtures/randlora_layer.json" with { type: "json" };
 import { adaptedLayer, product, transpose } from "./layer.ts";
 import { relativeError } from "./model.ts";

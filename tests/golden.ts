@@ -6,7 +6,7 @@
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type AnyAdapter, withUpdate } from "../src/adapters/adapter.ts";
+import type { AnyAdapter } from "../src/adapters/adapter.ts";
 import { rankOf } from "../src/analysis/rank.ts";
 import { FormatError, UnsupportedError } from "../src/formats/error.ts";
 import { readSafetensors, type Safetensors, toFloat32 } from "../src/formats/safetensors.ts";
@@ -20,6 +20,7 @@ import { Backbone } from "../src/train/backbone.ts";
 import { classify, HEAD, type Head } from "../src/train/head.ts";
 import { Lane, type LaneSetup } from "../src/train/lane.ts";
 import { recordLoss } from "../src/train/record.ts";
+import { withUpdate } from "../src/train/way.ts";
 import { gpu } from "./gpu.ts";
 import { relativeError } from "./model.ts";
 

@@ -1,11 +1,12 @@
 /** One linear layer with a method attached, run either way, on either kind of kernels. */
-import { type SiteShape, type Way, withUpdate } from "../src/adapters/adapter.ts";
+import type { SiteShape } from "../src/adapters/adapter.ts";
 import { storage, upload } from "../src/gpu/memory.ts";
 import type { Site } from "../src/models/model.ts";
 import { normal } from "../src/tensor/random.ts";
 import { Tape } from "../src/tensor/tape.ts";
 import { byteLength, numel, type Tensor, tensor } from "../src/tensor/tensor.ts";
 import { Lane, type LaneSetup } from "../src/train/lane.ts";
+import { type Way, withUpdate } from "../src/train/way.ts";
 import { gpu } from "./gpu.ts";
 import { kernels, program } from "./toy.ts";
 

@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { engine } from "./bugs/engine.mjs";
 import { files } from "./bugs/files.mjs";
 import { kernels } from "./bugs/kernels.mjs";
+import { lab } from "./bugs/lab.mjs";
 import { methods } from "./bugs/methods.mjs";
 import { install } from "./setup/install.mjs";
 import { root } from "./setup/tools.mjs";
@@ -53,7 +54,7 @@ function run({ file, name }) {
 }
 
 const words = process.argv.slice(2);
-const chosen = [...kernels, ...engine, ...methods, ...files].filter(
+const chosen = [...kernels, ...engine, ...methods, ...files, ...lab].filter(
   ([what, file]) => !words.length || words.some((word) => `${what} ${file}`.includes(word)),
 );
 const healthy = new Map();

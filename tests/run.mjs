@@ -1,18 +1,19 @@
 /**
  * Runs a TypeScript program of this project in Node, with Vite's module loader and a graphics adapter, as the tests do:
  *   node tests/run.mjs FILE [ARGUMENT …]
- *   node tests/run.mjs FOLDER NAME [ARGUMENT …]
+ *   node tests/run.mjs FOLDER NAME [ARGUMENT …]   or without a NAME the program that is called like the folder
  * A program finds its arguments in `process.argv.slice(3)`; its default export, when it has one, is called with them.
  */
 import { readdirSync, statSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { install } from "./setup/install.mjs";
 import { root } from "./setup/tools.mjs";
 import { vulkan } from "./setup/vulkan.mjs";
 
 const [target = "", ...rest] = process.argv.slice(2);
 const isFolder = statSync(join(root, target), { throwIfNoEntry: false })?.isDirectory() ?? false;
-const file = isFolder ? join(target, `${rest.shift() ?? ""}.ts`) : target;
+const isNamed = /^\w+$/.test(rest[0] ?? "");
+const file = isFolder ? join(target, `${isNamed ? rest.shift() : basename(target)}.ts`) : target;
 if (!statSync(join(root, file), { throwIfNoEntry: false })?.isFile()) {
   const programs = isFolder ? readdirSync(join(root, target)).filter((name) => name.endsWith(".ts")) : [];
   console.error(

@@ -67,12 +67,24 @@ describe.each(KINDS)("only needed gradients, %s", (_kind, software) => {
 
   test("frozen layers before the first trainable one, and frozen gains and biases, have no backward", async () => {
     const last = (await step(["q"], [1])).tape;
-    expect(entries(last, "attention_backward")).toEqual(["rows", "queries"]);
-    expect(entries(last, "layernorm").filter((entry) => entry === "backward")).toHaveLength(1); // before the MLP
+    const attention = ({ launches }: Tape) =>
+      software
+        ? entries({ launches } as Tape, "attention_direct_backward")
+        : launches
+            .filter((l) => l.shader === "attention_rows" && l.entry === "backward")
+            .map(() => "rows")
+            .concat(transposed(launches));
+    // The gradients of keys and values are the products with a transposed factor.
+    const transposed = (launches: readonly Launch[]) =>
+      launches.filter((l) => l.shader === "attention_product" && l.overrides?.TRANS_A).map(() => "transposed");
+    expect(attention(last)).toEqual(software ? ["rows", "queries"] : ["rows"]);
+    expect(entries(last, software ? "layernorm" : "layernorm_held").filter((entry) => entry === "backward")).toHaveLength(1); // before the MLP
     expect(entries(last, "layernorm")).not.toContain("partials");
-    expect(entries((await step(["fc2"], [1])).tape, "attention_backward")).toEqual([]);
-    expect(entries((await step(["k", "v"], [1])).tape, "attention_backward")).toEqual(["rows", "keys", "values"]);
-    expect(entries((await step(["v"], [1])).tape, "attention_backward")).toEqual(["values"]);
+    expect(attention((await step(["fc2"], [1])).tape)).toEqual([]);
+    expect(attention((await step(["k", "v"], [1])).tape)).toEqual(
+      software ? ["rows", "keys", "values"] : ["rows", "transposed", "transposed"],
+    );
+    expect(attention((await step(["v"], [1])).tape)).toEqual(software ? ["values"] : ["rows", "transposed"]);
     const head = (await step([], [])).tape;
     expect(head.launches.filter(({ entry }) => entry.startsWith("backward")).map((l) => l.shader)).toEqual(["crossentropy"]);
   });
@@ -179,5 +191,61 @@ describe.each(KINDS)("a tensor that is used twice gets the sum of its gradients,
     expect(tape.launches.slice(forward).map((l) => l.shader)).toEqual([forward && tape.launches[1]!.shader]);
     expect(tape.backward(y, onGpu([n, n], dys)).size).toBe(1); // the record is used up: only y itself is left
     expect(tape.launches.length).toBe(forward + 1);
+  });
+});
+
+describe.each(KINDS)("what costs one pass over memory is computed again, %s", (_kind, software) => {
+  const n = 8;
+  const values = draw(n * n, 31);
+  /** gelu twice over x · w1, then times w2. */
+  const record = (trains: readonly boolean[]) => {
+    const tape = new Tape(software);
+    const [w1, w2] = trains.map((isTrained, i) => (isTrained ? trainable : onGpu)([n, n], draw(n * n, 32 + i))) as [Tensor, Tensor];
+    const h = tape.apply(matmul, { a: onGpu([n, n], values), b: w1 }, {});
+    const first = tape.apply(gelu, { x: h }, { kind: "exact" });
+    const second = tape.apply(gelu, { x: first }, { kind: "exact" });
+    const y = tape.apply(matmul, { a: second, b: w2 }, {});
+    const forward = tape.launches.length;
+    const grads = tape.backward(y, onGpu([n, n], draw(n * n, 34)));
+    return { tape, forward, first, second, grads, w1, w2 };
+  };
+
+  test("in order, before the launch that reads it, and the first result is free after the forward pass", () => {
+    const { tape, forward, first, second } = record([true, true]);
+    const back = tape.launches.slice(forward);
+    expect(back.some((launch) => readBy(launch).some((t) => t === owner(first) || t === owner(second)))).toBe(false);
+    const made = new Set<Tensor>();
+    for (const launch of tape.launches) {
+      for (const t of readBy(launch)) expect(t.buffer !== undefined || made.has(t)).toBe(true);
+      for (const t of written(launch)) made.add(t);
+    }
+    expect(entries({ launches: back } as Tape, "gelu").filter((entry) => entry === "forward")).toHaveLength(2);
+  });
+
+  test("only where something reads it", () => {
+    const { tape, forward } = record([false, true]);
+    expect(tape.launches.slice(forward).filter((l) => l.shader === "gelu" && l.entry === "forward")).toHaveLength(2);
+    const frozen = record([true, false]);
+    // The gradient of the outer gelu reads the inner one's result; nothing reads the outer one's.
+    expect(frozen.tape.launches.slice(frozen.forward).filter((l) => l.shader === "gelu" && l.entry === "forward")).toHaveLength(1);
+  });
+
+  test("with the same gradients as if it had been kept", async () => {
+    const { tape, grads, w1, w2 } = record([true, true]);
+    const [d1, d2] = [grads.get(w1), grads.get(w2)] as [Tensor, Tensor];
+    const made = await program(tape, [d1, d2]);
+    made.run();
+    const kept = new Tape(software);
+    const { recomputed: _, ...same } = gelu;
+    const b1 = trainable([n, n], draw(n * n, 32));
+    const b2 = trainable([n, n], draw(n * n, 33));
+    let x = kept.apply(matmul, { a: onGpu([n, n], values), b: b1 }, {});
+    for (let i = 0; i < 2; i++) x = kept.apply(same, { x }, { kind: "exact" });
+    const wanted = kept.backward(kept.apply(matmul, { a: x, b: b2 }, {}), onGpu([n, n], draw(n * n, 34)));
+    const other = await program(kept, [wanted.get(b1) as Tensor, wanted.get(b2) as Tensor]);
+    other.run();
+    expect(kept.launches.length).toBe(tape.launches.length - 2);
+    expect(await made.read(d1)).toEqual(await other.read(wanted.get(b1) as Tensor));
+    expect(await made.read(d2)).toEqual(await other.read(wanted.get(b2) as Tensor));
   });
 });

@@ -1,29 +1,36 @@
 // The shared tiles of a matrix product, and what one invocation adds up of it: ROWS x COLS numbers in vec4s, spread over the tile so
-// that neighbours read neighbouring vec4s. The file says TILE_M, TILE_N, DEPTH, ROWS and COLS; all but DEPTH are multiples of 4.
+// that neighbours read neighbouring vec4s. With SPLIT > 1 as many invocations add up the same numbers, each over its own part of the
+// depth, and in the end these sums are added in order: so a workgroup with a small tile still has many invocations. With STAGES = 2 the
+// tiles are kept twice: while one pair is multiplied the next one is stored, and a round needs one barrier. The file says TILE_M,
+// TILE_N, ROWS and COLS, which are multiples of 4, DEPTH, a multiple of 4 that SPLIT divides, and SPLIT and STAGES.
 
-const ROWS4 = ROWS / 4;
 const COLS4 = COLS / 4;
 const SIDE_M = TILE_M / ROWS; // invocations along a tile
 const SIDE_N = TILE_N / COLS;
-const THREADS = SIDE_M * SIDE_N;
+const PLANE = SIDE_M * SIDE_N; // those that hold the whole tile between them
+const THREADS = PLANE * SPLIT;
 // One vec4 of padding per row spreads the transposing stores over the banks.
 const STRIDE_M = TILE_M / 4 + 1;
 const STRIDE_N = TILE_N / 4 + 1;
+const RIGHT = DEPTH * STRIDE_M; // where the right tile begins
+const STAGE = RIGHT + DEPTH * STRIDE_N;
+const SUMS = ROWS * COLS4;
+const KEPT = (SUMS + SPLIT - 1) / SPLIT; // sums that an invocation has in the end
 
-var<workgroup> left: array<vec4f, max(DEPTH * STRIDE_M, SIDE_N * TILE_M / 4)>; // (DEPTH, TILE_M), rows of the result
-var<workgroup> right: array<vec4f, DEPTH * STRIDE_N>;                          // (DEPTH, TILE_N), columns of the result
+override WHOLE: bool = false; // all tiles are whole: no load and no store needs a guard
 
-// The first of the four rows, and of the four columns, that block i of an invocation holds.
-fn block_row(row: u32, i: u32) -> u32 { return 4 * (row + i * SIDE_M); }
-fn block_col(col: u32, i: u32) -> u32 { return 4 * (col + i * SIDE_N); }
+var<workgroup> tiles: array<vec4f, max(STAGES * STAGE, select(0, 2 * THREADS, SPLIT > 1))>; // (DEPTH, TILE_M), rows of the result, and (DEPTH, TILE_N), its columns
 
 // sums (ROWS, COLS) += leftᵀ * right. The remainders change nothing: they show the compiler that no index needs to be clamped.
-fn multiply_tiles(sums: ptr<function, array<vec4f, ROWS * COLS4>>, row: u32, col: u32) {
-  for (var d = 0u; d < DEPTH; d++) {
+fn multiply_tiles(sums: ptr<function, array<vec4f, SUMS>>, stage: u32, lane: u32) {
+  let first = lane / PLANE % SPLIT * (DEPTH / SPLIT);
+  let l_at = stage % STAGES * STAGE + first * STRIDE_M + lane / SIDE_N % SIDE_M;
+  let r_at = stage % STAGES * STAGE + RIGHT + first * STRIDE_N + lane % SIDE_N;
+  for (var d = 0u; d < DEPTH / SPLIT; d++) {
     var r: array<vec4f, COLS4>;
-    for (var j = 0u; j < COLS4; j++) { r[j] = right[d * STRIDE_N + col % SIDE_N + j * SIDE_N]; }
-    for (var i = 0u; i < ROWS4; i++) {
-      let l = left[d * STRIDE_M + row % SIDE_M + i * SIDE_M];
+    for (var j = 0u; j < COLS4; j++) { r[j] = tiles[r_at + d * STRIDE_N + j * SIDE_N]; }
+    for (var i = 0u; i < ROWS / 4; i++) {
+      let l = tiles[l_at + d * STRIDE_M + i * SIDE_M];
       for (var j = 0u; j < COLS4; j++) {
         (*sums)[(i * 4 + 0) * COLS4 + j] += l.x * r[j];
         (*sums)[(i * 4 + 1) * COLS4 + j] += l.y * r[j];
@@ -33,3 +40,31 @@ fn multiply_tiles(sums: ptr<function, array<vec4f, ROWS * COLS4>>, row: u32, col
     }
   }
 }
+
+// kept = the sums over the whole depth, every SPLIT-th of the plane's for each invocation.
+fn gather(kept: ptr<function, array<vec4f, KEPT>>, sums: ptr<function, array<vec4f, SUMS>>, lane: u32) {
+  workgroupBarrier(); // all have read the last tiles
+  for (var i = 0u; i < SUMS; i++) {
+    if (SPLIT == 1) {
+      (*kept)[i % KEPT] = (*sums)[i];
+    } else {
+      // In turns between two halves, so that the next sums may come before all have read these.
+      tiles[i % 2 * THREADS + lane % THREADS] = (*sums)[i];
+      workgroupBarrier();
+      if (lane / PLANE == i % SPLIT) {
+        var sum = vec4f();
+        for (var s = 0u; s < SPLIT; s++) { sum += tiles[i % 2 * THREADS + s * PLANE + lane % PLANE]; }
+        (*kept)[i / SPLIT] = sum;
+      }
+    }
+  }
+}
+
+// The row and the first column in the tile of kept sum n.
+fn place_of(n: u32, lane: u32) -> vec2u {
+  let i = n * SPLIT + lane / PLANE;
+  let r = i / COLS4;
+  return 4 * vec2u(lane / SIDE_N % SIDE_M + r / 4 * SIDE_M, lane % SIDE_N + i % COLS4 * SIDE_N) + vec2u(r % 4, 0);
+}
+// There may be fewer sums than places for them.
+fn holds(n: u32, lane: u32) -> bool { return n * SPLIT + lane / PLANE < SUMS; }

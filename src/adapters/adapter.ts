@@ -2,11 +2,6 @@
 import type { ConfigFields } from "../formats/config.ts";
 import type { JsonObject } from "../formats/json.ts";
 import type { FloatTensor } from "../formats/safetensors.ts";
-import { add } from "../ops/add.ts";
-import { layerscale } from "../ops/layerscale.ts";
-import { matmul } from "../ops/matmul.ts";
-import { rowscale } from "../ops/rowscale.ts";
-import { unpack } from "../ops/unpack.ts";
 import type { Tape } from "../tensor/tape.ts";
 import { numel, type Tensor } from "../tensor/tensor.ts";
 
@@ -62,10 +57,12 @@ export interface Parts<T extends string, S extends string> {
   readonly stream: number;
 }
 
-/** gain · up (out, R) · down (R, in) */
+/** gain · up (out, R) · diag(middle) · down (R, in) */
 export interface Factors {
   readonly up: Tensor;
   readonly down: Tensor;
+  /** (R) Absent: ones. Only between factors that are not transposed. */
+  readonly middle?: Tensor;
   readonly gain: number;
   /** Both are stored transposed: up as (R, out), down as (in, R). */
   readonly transposed?: boolean;
@@ -143,77 +140,7 @@ export const defineAdapter = <F extends Fields, T extends string = never, S exte
 /** The erased form, for code that treats all methods alike. */
 export type AnyAdapter = AdapterDef<Fields, string, string>;
 
-/** A method attached to one layer. */
-export interface Attached {
-  readonly def: AnyAdapter;
-  readonly settings: Settings<Fields>;
-  readonly trainable: Readonly<Record<string, Tensor>>;
-  readonly shared: Readonly<Record<string, Tensor>>;
-  readonly seed: number;
-  readonly stream: number;
-}
-
-/** "weight": form W_eff once per step and multiply by it. "activations": add gain · (x·downᵀ)·upᵀ to x·Wᵀ. */
-export type Way = "weight" | "activations";
-
-/**
- * The cheaper way for `rows` rows of activations, by multiply-adds. On the activations every row passes both factors; on the
- * weight the factors are multiplied once, and training needs the gradient of the whole weight. A row scale needs W_eff in
- * any case, and a dropped input cannot be had from a weight.
- */
-export function cheaperWay({ def, settings }: Pick<Attached, "def" | "settings">, layer: SiteShape, rows: number, training: boolean): Way {
-  if (training && dropoutOf(settings) > 0) return "activations";
-  if (def.rowScale) return "weight";
-  const inner = def.inner(layer, settings);
-  const area = layer.in * layer.out;
-  const activations = rows * inner * (layer.in + layer.out) * (training ? 3 : 1);
-  const weight = inner * area * (training ? 3 : 1) + (training ? rows * area : 0);
-  return weight <= activations ? "weight" : "activations";
-}
-
 export const dropoutOf = ({ dropout = 0 }: Readonly<Record<string, number>>): number => dropout;
-
-/** weight + ΔW (out, in), without a row scale. `zero` in place of the weight gives ΔW itself. */
-export function withUpdate(tape: Tape, attached: Attached, layer: SiteShape, weight: Tensor): Tensor {
-  const { def, settings, ...tensors } = attached;
-  const parts = { tape, ...tensors };
-  const full = weight.type === "f32" ? weight : tape.apply(unpack, { x: weight }, {});
-  if (def.merge) return def.merge(parts, full, layer, settings);
-  return def
-    .factors(parts, layer, settings)
-    .reduce(
-      (sum, { up, down, gain, transposed = false }) =>
-        tape.apply(matmul, { a: up, b: down, add: sum }, { alpha: gain, transA: transposed, transB: transposed }),
-      full,
-    );
-}
-
-/** W_eff (out, in). */
-export function mergedWeight(tape: Tape, attached: Attached, layer: SiteShape, weight: Tensor): Tensor {
-  const { def, settings: _, ...tensors } = attached;
-  const merged = withUpdate(tape, attached, layer, weight);
-  if (!def.rowScale) return merged;
-  return tape.apply(rowscale, { x: merged, scale: def.rowScale({ tape, ...tensors }, merged) }, {});
-}
-
-/**
- * `base` (rows, out), which holds W·x + bias for the whole input, changed to what the method makes of it; the weight stays
- * untouched. `x` (rows, in) is what the update sees: the input, or what a dropout left of it. As PEFT, a row scale g gives
- * base + (g − 1) ⊙ W·x + g ⊙ ΔW·x, so that the bias is not scaled.
- */
-export function onActivations(tape: Tape, attached: Attached, layer: SiteShape, weight: Tensor, x: Tensor, base: Tensor): Tensor {
-  const { def, settings, ...tensors } = attached;
-  const parts = { tape, ...tensors };
-  const update = (start: Tensor) =>
-    def.factors(parts, layer, settings).reduce((sum, { up, down, gain, transposed = false }) => {
-      const hidden = tape.apply(matmul, { a: x, b: down }, { transB: !transposed });
-      return tape.apply(matmul, { a: hidden, b: up, add: sum }, { transB: !transposed, alpha: gain });
-    }, start);
-  if (!def.rowScale) return update(base);
-  const scale = def.rowScale(parts, withUpdate(tape, attached, layer, weight));
-  const frozen = tape.apply(matmul, { a: x, b: weight }, { transB: true });
-  return tape.apply(layerscale, { x: update(frozen), gamma: scale, add: tape.apply(add, { a: base, b: frozen }, { factor: -1 }) }, {});
-}
 
 /** What a method may train of a model: the layers it is attached to, and the model's own tensors. */
 export interface Outline {

@@ -55,10 +55,10 @@ const vera = defineAdapter({
   inner: (_layer, { rank }) => rank,
   factors({ tape, trainable: { b, d }, shared: { basisA, basisB } }, layer, { rank }) {
     const [A, B] = [
-      tape.apply(corner, { x: basisA }, { rows: rank, cols: layer.in }),
-      tape.apply(corner, { x: basisB }, { rows: layer.out, cols: rank }),
+      tape.once(corner, { x: basisA }, { rows: rank, cols: layer.in }),
+      tape.once(corner, { x: basisB }, { rows: layer.out, cols: rank }),
     ];
-    return [{ up: tape.apply(rowscale, { x: B, scale: b }, {}), down: tape.apply(rowscale, { x: A, scale: d }, {}), gain: 1 }];
+    return [{ up: tape.apply(rowscale, { x: B, scale: b }, {}), middle: d, down: A, gain: 1 }];
   },
   match(layers, settings, budget) {
     const count = counter(vera, layers);

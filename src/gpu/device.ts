@@ -16,6 +16,10 @@ export interface Gpu {
   readonly device: GPUDevice;
   /** A name to show, such as "NVIDIA H200" or "llvmpipe (LLVM 15)". */
   readonly name: string;
+  /** Which adapter it is, as far as the browser tells: what is fastest on one may not be on another. */
+  readonly id: string;
+  /** The fastest variants of kernels that are known, by choice (src/tensor/variant.ts). */
+  readonly tuned: Map<string, string>;
   /** Runs on the CPU: barriers and shared memory cost more there than they save. */
   readonly software: boolean;
   readonly features: ReadonlySet<string>;
@@ -38,7 +42,7 @@ export async function openGpu(gpu: GPU | undefined): Promise<Gpu> {
   const features = FEATURES.filter((feature) => adapter.features.has(feature));
   const requiredLimits = Object.fromEntries(LIMITS.map((limit) => [limit, adapter.limits[limit]]));
   const device = await adapter.requestDevice({ requiredFeatures: [...features], requiredLimits });
-  const { vendor, architecture, description } = adapter.info;
+  const { vendor, architecture, device: model, description } = adapter.info;
   const name = description || [vendor, architecture].filter(Boolean).join(" ") || "unnamed adapter";
   let closed = false;
   const fault = new Promise<never>((_, reject) => {
@@ -51,6 +55,8 @@ export async function openGpu(gpu: GPU | undefined): Promise<Gpu> {
   return {
     device,
     name,
+    id: [vendor, architecture, model, description].join("/"),
+    tuned: new Map(),
     software:
       adapter.info.isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|basic render|warp/i.test(`${name} ${architecture} ${vendor}`),
     features: new Set(features),

@@ -42,6 +42,11 @@ export default defineOracle<"q" | "k" | "v", never, Attention>({
     { name: "odd head", shapes: on(odd, 7, 5), cfg: odd },
     { name: "more tokens than a workgroup", shapes: on(one, 133, 8), cfg: one },
     { name: "more tokens than a tile", shapes: on(odd, 17, 16), cfg: odd },
+    { name: "one more than a tile", shapes: on(odd, 65, 8), cfg: odd },
+    { name: "as CLIP's, in one tile", shapes: on(one, 50, 12), cfg: one },
+    { name: "long rows", shapes: on(one, 261, 4), cfg: one, tolerance: 5e-5 },
+    { name: "causal, many tiles", shapes: on(causal, 81, 4), cfg: causal },
+    { name: "large scores in tiles", shapes: on(one, 70, 8), cfg: one, offset: { q: 6, k: 6 }, tolerance: 2e-4 },
     { name: "causal", shapes: on(causal, 19, 8), cfg: causal },
     // Scores near 200: the softmax must be taken relative to its maximum. Their float32 rounding, 1e-5, is what y shows.
     { name: "large scores", shapes: on(one, 9, 4), cfg: one, offset: { q: 10, k: 10 }, tolerance: 2e-4 },

@@ -1,5 +1,5 @@
 import type { Tensor } from "../tensor/tensor.ts";
-import { defineOp } from "./op.ts";
+import { defineOp, flatGroups, type Recorder } from "./op.ts";
 
 export interface Attention {
   /** Images (or texts) in q, k and v. */
@@ -13,21 +13,43 @@ export interface Attention {
 export const attention = defineOp<"q" | "k" | "v", never, Attention>({
   name: "attention",
   forward(r, { q, k, v }, cfg) {
-    const launch = launchFor(q, cfg);
+    const size = sizeOf(q, cfg);
     const y = r.out(q.shape);
-    const softmax = r.out([cfg.batch * cfg.heads, launch.params.tokens, 2]);
-    r.run({ ...launch, shader: "attention", entry: "forward", buffers: { q, k, v, y, softmax } });
+    const softmax = r.out([cfg.batch * cfg.heads, size.tokens, 2]);
+    if (isDirect(r, size)) {
+      r.run({ ...direct(size), shader: "attention_direct", entry: "forward", buffers: { q, k, v, y, softmax } });
+      return { y, saved: { softmax } };
+    }
+    for (const some of chunks(size)) {
+      const s = scores(r, size, some, q, k, size.scale);
+      const w = r.out(s.shape);
+      rows(r, "forward", size, some, { s, w, softmax });
+      mixed(r, size, some, w, v, y);
+    }
     return { y, saved: { softmax } };
   },
   backward(r, { q, k, v }, saved, dy, need, cfg) {
-    const launch = { ...launchFor(q, cfg), shader: "attention_backward" };
+    const size = sizeOf(q, cfg);
     const softmax = saved.softmax as Tensor;
     const [dq, dk, dv] = [r.out(q.shape), r.out(k.shape), r.out(v.shape)];
-    const centre = r.out(softmax.shape);
-    if (need.q || need.k) r.run({ ...launch, entry: "rows", buffers: { q, k, v, dy, softmax, centre_out: centre } });
-    if (need.q) r.run({ ...launch, entry: "queries", buffers: { q, k, v, dy, softmax, centre, dq } });
-    if (need.k) r.run({ ...launch, entry: "keys", buffers: { q, k, v, dy, softmax, centre, dk } });
-    if (need.v) r.run({ ...launch, entry: "values", buffers: { q, k, dy, softmax, dv } });
+    if (isDirect(r, size)) {
+      const launch = { ...direct(size), shader: "attention_direct_backward" };
+      const centre = r.out(softmax.shape);
+      if (need.q || need.k) r.run({ ...launch, entry: "rows", buffers: { q, k, v, dy, softmax, centre_out: centre } });
+      if (need.q) r.run({ ...launch, entry: "queries", buffers: { q, k, v, dy, softmax, centre, dq } });
+      if (need.k) r.run({ ...launch, entry: "keys", buffers: { q, k, v, dy, softmax, centre, dk } });
+      if (need.v) r.run({ ...launch, entry: "values", buffers: { q, k, dy, softmax, dv } });
+      return { q: dq, k: dk, v: dv };
+    }
+    for (const some of chunks(size)) {
+      const s = scores(r, size, some, q, k, size.scale);
+      const dp = scores(r, size, some, dy, v, 1);
+      const [w, ds] = [r.out(s.shape), r.out(s.shape)];
+      rows(r, "backward", size, some, { s, w, dp, ds, saved: softmax });
+      if (need.v) mixed(r, size, some, w, dy, dv, true);
+      if (need.q) mixed(r, size, some, ds, k, dq);
+      if (need.k) mixed(r, size, some, ds, q, dk, true);
+    }
     return { q: dq, k: dk, v: dv };
   },
   onnx(g, { q, k, v }, { batch, heads, causal = false }, shapes) {
@@ -45,19 +67,153 @@ export const attention = defineOp<"q" | "k" | "v", never, Attention>({
   },
 });
 
-function launchFor({ shape }: Tensor, { batch, heads, causal = false }: Attention) {
+interface Size {
+  readonly tokens: number;
+  readonly head: number;
+  readonly heads: number;
+  readonly batch: number;
+  readonly causal: boolean;
+  readonly scale: number;
+  /** Numbers from one row of scores to the next: tokens, rounded up to a multiple of 4. */
+  readonly stride: number;
+}
+
+function sizeOf({ shape }: Tensor, { batch, heads, causal = false }: Attention): Size {
   const [rows, width] = shape as [number, number];
   const tokens = rows / batch;
   const head = width / heads;
   if (!Number.isInteger(tokens) || !Number.isInteger(head))
     throw new Error(`attention: (${rows}, ${width}) is not ${batch} images of ${heads} heads`);
   if (head > 128) throw new Error(`attention: heads of ${head} numbers; at most 128 fit in registers`);
+  return { tokens, head, heads, batch, causal, scale: 1 / Math.sqrt(head), stride: 4 * Math.ceil(tokens / 4) };
+}
+
+/** A CPU adapter computes row by row, in place of products in tiles; those read four numbers at a time. */
+const isDirect = ({ software }: Recorder, { head }: Size): boolean => software || head % 4 !== 0;
+
+function direct({ tokens, heads, head, batch, causal, scale }: Size) {
   // One subgroup a workgroup: with as few rows as these, many small groups hide one another's waiting best (measured on an H200).
-  const size = 32;
+  const rows = 32;
   return {
-    params: { tokens, heads, scale: 1 / Math.sqrt(head) },
-    groups: [Math.ceil(tokens / size), batch * heads],
-    overrides: { WG: size, CAUSAL: Number(causal) },
+    params: { tokens, heads, scale },
+    groups: [Math.ceil(tokens / rows), batch * heads],
+    overrides: { WG: rows, CAUSAL: Number(causal) },
     knobs: { HEAD: head },
   } as const;
+}
+
+/** Images whose scores are in memory at one time. */
+interface Some {
+  readonly first: number;
+  readonly count: number;
+}
+
+/** Bytes of scores at one time: few enough to stay in a large GPU's cache, and in any GPU's memory. */
+const SCORES = 2 ** 25;
+
+function chunks({ batch, heads, tokens, stride }: Size): Some[] {
+  const most = Math.max(1, Math.floor(SCORES / (4 * heads * tokens * stride)));
+  const each = Math.ceil(batch / Math.ceil(batch / most));
+  return Array.from({ length: Math.ceil(batch / each) }, (_, i) => ({ first: i * each, count: Math.min(each, batch - i * each) }));
+}
+
+/** alpha · a · bᵀ, a and b being (batch · tokens, heads · head): (images, heads, tokens, stride), what is beyond `tokens` in a row is 0. */
+function scores(r: Recorder, size: Size, some: Some, a: Tensor, b: Tensor, alpha: number): Tensor {
+  const y = r.out([some.count * size.heads, size.tokens, size.stride]);
+  const shape = { m: size.tokens, n: size.tokens, k: size.head, transA: false, transB: true };
+  product(r, size, some, shape, { a, b, y }, { a: "heads", b: "heads", y: "scores" }, alpha);
+  return y;
+}
+
+/** Into the rows of y (batch · tokens, heads · head) that belong to `some`: w · x, or wᵀ · x, w being their scores. */
+function mixed(r: Recorder, size: Size, some: Some, w: Tensor, x: Tensor, y: Tensor, transA = false): void {
+  const shape = { m: size.tokens, n: size.head, k: size.tokens, transA, transB: false };
+  product(r, size, some, shape, { a: w, b: x, y }, { a: "scores", b: "heads", y: "heads" }, 1);
+}
+
+interface Shape {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly transA: boolean;
+  readonly transB: boolean;
+}
+type Abc<T> = Readonly<Record<"a" | "b" | "y", T>>;
+
+function product(
+  r: Recorder,
+  size: Size,
+  some: Some,
+  shape: Shape,
+  tensors: Abc<Tensor>,
+  kinds: Abc<"heads" | "scores">,
+  alpha: number,
+): void {
+  const { m, n, k, transA, transB } = shape;
+  const { heads, head, tokens, stride } = size;
+  const layouts = {
+    heads: { image: tokens * heads * head, head, stride: heads * head, first: some.first * tokens * heads * head },
+    scores: { image: heads * tokens * stride, head: tokens * stride, stride, first: 0 },
+  };
+  const params: Record<string, number> = { m, n, k, heads, alpha };
+  for (const name of ["a", "b", "y"] as const) {
+    for (const [field, value] of Object.entries(layouts[kinds[name]])) params[`${name}_${field}`] = value;
+  }
+  const run = (to: Recorder, { TILE_M, TILE_N, TILE_K, ROWS, COLS }: Tile, buffers: Abc<Tensor>) =>
+    to.run({
+      shader: "attention_product",
+      entry: "tiled",
+      buffers: { ...buffers },
+      params,
+      groups: [Math.ceil(n / TILE_N), Math.ceil(m / TILE_M), some.count * heads],
+      overrides: { TRANS_A: Number(transA), TRANS_B: Number(transB) },
+      knobs: { TILE_M, TILE_N, TILE_K, ROWS, COLS },
+    });
+  const problem = `attention ${m}x${n}x${k} ${transA ? "T" : "N"}${transB ? "T" : "N"} ${some.count}x${heads}x${head}`;
+  const tile = r.pick(problem, tilesFor(m, n), (trial, variant, given) => {
+    const y = trial.out(tensors.y.shape);
+    run(trial, variant, { a: given(tensors.a.shape), b: given(tensors.b.shape), y });
+  });
+  run(r, tile, tensors);
+}
+
+interface Tile {
+  readonly name: string;
+  readonly TILE_M: number;
+  readonly TILE_N: number;
+  readonly TILE_K: number;
+  readonly ROWS: number;
+  readonly COLS: number;
+}
+
+/** Tiles as M × N × K / ROWS × COLS, of many sizes: 50, 65 and 197 rows are to fit into one or a few with little left over. */
+const TILES: readonly Tile[] =
+  "64x64x8/8x8 56x64x8/8x8 72x64x8/8x8 104x64x8/8x8 72x96x8/8x8 56x112x8/8x4 72x80x8/8x4 40x64x8/8x8 64x32x8/8x4 32x64x16/4x4 32x32x16/4x4"
+    .split(" ")
+    .map((name) => {
+      const [TILE_M, TILE_N, TILE_K, ROWS, COLS] = name.split(/[x/]/).map(Number) as [number, number, number, number, number];
+      return { name, TILE_M, TILE_N, TILE_K, ROWS, COLS };
+    });
+const TRIED = 4;
+
+/** The tiles that compute least beside the matrix, the best guess first; those with fewer numbers per invocation wait more for memory. */
+function tilesFor(m: number, n: number): readonly Tile[] {
+  const cost = ({ TILE_M, TILE_N, ROWS, COLS }: Tile) =>
+    Math.ceil(m / TILE_M) * TILE_M * Math.ceil(n / TILE_N) * TILE_N * (1 + 0.5 / ROWS + 0.5 / COLS);
+  return TILES.toSorted((a, b) => cost(a) - cost(b)).slice(0, TRIED);
+}
+
+function rows(r: Recorder, entry: "forward" | "backward", size: Size, some: Some, buffers: Readonly<Record<string, Tensor>>): void {
+  const { heads, tokens, stride, scale, causal } = size;
+  const count = some.count * heads * tokens;
+  const WG = stride > 256 ? 256 : 32;
+  r.run({
+    shader: "attention_rows",
+    entry,
+    buffers,
+    params: { first: some.first * heads * tokens, rows: count, tokens, stride, scale },
+    groups: flatGroups(count, 1),
+    overrides: { CAUSAL: Number(causal) },
+    knobs: { WG, HELD: Math.ceil(stride / WG) },
+  });
 }

@@ -15,6 +15,7 @@ export interface Dropout {
  */
 export const dropout = defineOp<"x" | "clock", never, Dropout>({
   name: "dropout",
+  recomputed: true,
   forward: (r, { x, clock }, cfg) => ({ y: masked(r, x, clock, cfg) }),
   backward: (r, { clock }, _saved, dy, need, cfg) => (need.x ? { x: masked(r, dy, clock, cfg) } : {}),
 });

@@ -29,6 +29,7 @@ export default defineOracle<"x", never, Gelu>({
     { name: "exact, odd", shapes: { x: [7, 61] }, cfg: { kind: "exact" }, tolerance: 1e-6 },
     { name: "tanh, odd", shapes: { x: [7, 61] }, cfg: { kind: "tanh" }, tolerance: 1e-6 },
     { name: "quick, odd", shapes: { x: [7, 61] }, cfg: { kind: "quick" }, tolerance: 1e-6 },
+    { name: "quick, several workgroups", shapes: { x: [3, 683] }, cfg: { kind: "quick" }, tolerance: 1e-6 },
     { name: "exact, on the left", shapes: { x: [300] }, cfg: { kind: "exact" }, offset: { x: -3 }, tolerance: 1e-6 },
     { name: "exact, on the right", shapes: { x: [5, 64] }, cfg: { kind: "exact" }, offset: { x: 3 }, tolerance: 1e-6 },
     { name: "tanh, on the left", shapes: { x: [300] }, cfg: { kind: "tanh" }, offset: { x: -3 }, tolerance: 1e-6 },

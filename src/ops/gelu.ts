@@ -10,10 +10,18 @@ const KIND: Readonly<Record<Gelu["kind"], number>> = { exact: 0, tanh: 1, quick:
 /** y = x · c(x), c a cumulative distribution, in any shape. Hendrycks and Gimpel 2016, arXiv:1606.08415. */
 export const gelu = defineOp<"x", never, Gelu>({
   name: "gelu",
+  recomputed: true,
   forward(r, { x }, { kind }) {
     const y = r.out(x.shape);
     const n = numel(x.shape);
-    r.run({ shader: "gelu", entry: "forward", buffers: { x, y }, params: { n }, groups: flatGroups(n), overrides: { KIND: KIND[kind] } });
+    r.run({
+      shader: "gelu",
+      entry: "forward",
+      buffers: { x, y },
+      params: { n },
+      groups: flatGroups(n / 4),
+      overrides: { KIND: KIND[kind] },
+    });
     return { y };
   },
   backward(r, { x }, _saved, dy, need, { kind }) {
@@ -25,7 +33,7 @@ export const gelu = defineOp<"x", never, Gelu>({
       entry: "backward",
       buffers: { x, dy, dx },
       params: { n },
-      groups: flatGroups(n),
+      groups: flatGroups(n / 4),
       overrides: { KIND: KIND[kind] },
     });
     return { x: dx };

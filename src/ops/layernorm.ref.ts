@@ -23,7 +23,12 @@ export default defineOracle({
     { name: "smallest", shapes: on(1, 1), cfg: { eps: 1e-6 } },
     { name: "odd", shapes: on(5, 67), cfg: { eps: 0.1 } },
     { name: "one token of ViT-Tiny", shapes: on(3, 192), cfg: { eps: 1e-6 } },
-    { name: "many blocks of rows", shapes: on(101, 131), cfg: { eps: 1e-5 } },
+    { name: "many blocks of rows", shapes: on(301, 35), cfg: { eps: 1e-5 } },
+    // Rows that a GPU holds, in vectors of four: one of them, more than one workgroup's; some that do not fill their invocations.
+    { name: "rows of one vector", shapes: on(131, 4), cfg: { eps: 1e-2 } },
+    { name: "rows that leave room", shapes: on(67, 20), cfg: { eps: 1e-3 } },
+    { name: "rows of more than 1024", shapes: on(3, 1028), cfg: { eps: 1e-6 } },
+    { name: "rows of more than 4096", shapes: on(2, 4100), cfg: { eps: 1e-6 } },
     { name: "more rows than one direction of a launch has", shapes: on(65_539, 2), cfg: { eps: 0.5 } },
     // The mean of numbers near 200 is off by half an ulp (8e-6); a variance as mean of squares minus square of mean would be off by 2e-3.
     { name: "large mean", shapes: on(4, 192), cfg: { eps: 1e-6 }, offset: { x: 200 }, tolerance: 1e-4 },

@@ -1,9 +1,6 @@
 import { numel, type Tensor } from "../tensor/tensor.ts";
 import { defineOp, flatGroups, type Recorder, rowWidth } from "./op.ts";
-
-/** Rows whose share of dgamma and dbeta one invocation sums: short enough to fill a GPU, long enough to leave few shares. */
-const BLOCK = 32;
-const MAX_BLOCKS = 1024;
+import { byBlocks, columnSum } from "./reduce.ts";
 
 /**
  * y (rows, D) = (x − mean) / √(variance + eps) · gamma (D) + beta (D), over each row of x (rows, D); biased variance, as
@@ -11,6 +8,7 @@ const MAX_BLOCKS = 1024;
  */
 export const layernorm = defineOp<"x" | "gamma" | "beta", never, { readonly eps: number }>({
   name: "layernorm",
+  recomputed: true,
   absorbs: ["x"],
   forward(r, { x, gamma, beta }, { eps }) {
     const [rows, d] = x.shape as [number, number];
@@ -18,12 +16,10 @@ export const layernorm = defineOp<"x" | "gamma" | "beta", never, { readonly eps:
       throw new Error(`layernorm: gamma (${gamma.shape}) and beta (${beta.shape}) do not fit x (${x.shape})`);
     const [y, mean, rstd] = [r.out(x.shape), r.out([rows]), r.out([rows])];
     r.run({
-      shader: "layernorm",
       entry: "forward",
       buffers: { x, gamma, beta, y, mean, rstd },
-      params: { rows, d, block: 0, eps },
-      groups: flatGroups(rows, 1),
-      overrides: { WG: rowWidth(r) },
+      params: { rows, d, eps },
+      ...byRows(r, rows, d),
     });
     return { y, saved: { mean, rstd } };
   },
@@ -34,44 +30,45 @@ export const layernorm = defineOp<"x" | "gamma" | "beta", never, { readonly eps:
     if (need.x) {
       grads.x = r.out(x.shape);
       r.run({
-        shader: "layernorm",
         entry: "backward",
         buffers: { x, gamma, ...statistics, dy, prior: prior.x ?? dy, dx: grads.x },
-        params: { rows, d, block: 0, eps },
-        groups: flatGroups(rows, 1),
-        overrides: { WG: rowWidth(r), ADD: Number(prior.x !== undefined) },
+        params: { rows, d, eps },
+        ...byRows(r, rows, d, prior.x !== undefined),
       });
     }
     if (need.gamma || need.beta) {
-      const block = Math.max(BLOCK, Math.ceil(rows / MAX_BLOCKS));
-      const blocks = Math.ceil(rows / block);
+      const { blocks, ...launch } = byBlocks(r, rows, d);
       const [dgamma_parts, dbeta_parts] = [r.out([blocks, d]), r.out([blocks, d])];
       r.run({
         shader: "layernorm",
         entry: "partials",
         buffers: { x, ...statistics, dy, dgamma_parts, dbeta_parts },
-        params: { rows, d, block, eps },
-        groups: [Math.ceil(d / 64), blocks],
+        params: { rows, d, eps },
+        ...launch,
       });
-      if (need.gamma) grads.gamma = sumRows(r, dgamma_parts);
-      if (need.beta) grads.beta = sumRows(r, dbeta_parts);
+      if (need.gamma) grads.gamma = columnSum(r, dgamma_parts);
+      if (need.beta) grads.beta = columnSum(r, dbeta_parts);
     }
     return grads;
   },
   onnx: (g, { x, gamma, beta }, { eps }) => g.node("LayerNormalization", [x, gamma, beta], { axis: -1, epsilon: { real: eps } }),
 });
 
-/** (n), the sum over the rows of x (rows, n). */
-function sumRows(r: Recorder, x: Tensor): Tensor {
-  const [rows, n] = x.shape as [number, number];
-  const y = r.out([n]);
-  r.run({
-    shader: "reduce",
-    entry: "columns",
-    buffers: { x, y },
-    params: { n, rows },
-    groups: flatGroups(n, 1),
-    overrides: { WG: rowWidth(r) },
-  });
-  return y;
+/** The most vectors of four that an invocation holds of a row, and the most invocations that share one. */
+const HELD = 4;
+const MOST_LANES = 256;
+
+/** The kernel for rows of D numbers, and its launch: on a GPU, which is slowed by waiting and not by sums, they are held where they can be. */
+function byRows(r: Recorder, rows: number, d: number, isAdded = false) {
+  const ADD = Number(isAdded);
+  if (r.software || d % 4 || d > 4 * HELD * MOST_LANES)
+    return { shader: "layernorm", groups: flatGroups(rows, 1), overrides: { WG: rowWidth(r), ADD } };
+  const LANES = 2 ** Math.max(0, Math.ceil(Math.log2(d / 4 / HELD)));
+  const WG = Math.max(128, LANES);
+  return {
+    shader: "layernorm_held",
+    groups: flatGroups(rows, WG / LANES),
+    overrides: { WG, LANES, ADD },
+    knobs: { HELD: Math.ceil(d / 4 / LANES) },
+  };
 }

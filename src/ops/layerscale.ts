@@ -1,9 +1,6 @@
 import { numel, type Tensor } from "../tensor/tensor.ts";
-import { defineOp, flatGroups, rowWidth } from "./op.ts";
-
-/** Rows whose share of dgamma one invocation sums: short enough to fill a GPU, long enough to leave few shares. */
-const BLOCK = 32;
-const MAX_BLOCKS = 1024;
+import { defineOp, flatGroups } from "./op.ts";
+import { byBlocks, columnSum } from "./reduce.ts";
 
 /** y (rows, D) = add (rows, D) + gamma (D) ⊙ x (rows, D). Touvron et al. 2021, arXiv:2103.17239, section 2. */
 export const layerscale = defineOp<"x" | "gamma" | "add">({
@@ -14,8 +11,7 @@ export const layerscale = defineOp<"x" | "gamma" | "add">({
     if (numel(gamma.shape) !== d || numel(add.shape) !== rows * d)
       throw new Error(`layerscale: gamma (${gamma.shape}) and add (${add.shape}) do not fit x (${x.shape})`);
     const y = r.out(x.shape);
-    const params = { rows, d, block: 0 };
-    r.run({ shader: "layerscale", entry: "forward", buffers: { x, gamma, add, y }, params, groups: flatGroups(rows * d) });
+    r.run({ shader: "layerscale", entry: "forward", buffers: { x, gamma, add, y }, params: { rows, d }, groups: flatGroups(rows * d) });
     return { y };
   },
   backward(r, { x, gamma }, _saved, dy, need, _cfg, prior) {
@@ -27,32 +23,22 @@ export const layerscale = defineOp<"x" | "gamma" | "add">({
         shader: "layerscale",
         entry: "backward",
         buffers: { gamma, dy, prior: prior.x ?? dy, dx: grads.x },
-        params: { rows, d, block: 0 },
+        params: { rows, d },
         groups: flatGroups(rows * d),
         overrides: { ADD: Number(prior.x !== undefined) },
       });
     }
     if (need.gamma) {
-      const block = Math.max(BLOCK, Math.ceil(rows / MAX_BLOCKS));
-      const blocks = Math.ceil(rows / block);
+      const { blocks, ...launch } = byBlocks(r, rows, d);
       const parts = r.out([blocks, d]);
-      grads.gamma = r.out(gamma.shape);
       r.run({
         shader: "layerscale",
         entry: "partials",
         buffers: { x, dy, dgamma_parts: parts },
-        params: { rows, d, block },
-        groups: [Math.ceil(d / 64), blocks],
-        overrides: { WG: 64 },
+        params: { rows, d },
+        ...launch,
       });
-      r.run({
-        shader: "reduce",
-        entry: "columns",
-        buffers: { x: parts, y: grads.gamma },
-        params: { n: d, rows: blocks },
-        groups: flatGroups(d, 1),
-        overrides: { WG: rowWidth(r) },
-      });
+      grads.gamma = columnSum(r, parts);
     }
     return grads;
   },

@@ -1,5 +1,6 @@
 import { isPacked, numel, type Tensor } from "../tensor/tensor.ts";
 import { defineOp, flatGroups, packing, type Recorder } from "./op.ts";
+import { columnSum } from "./reduce.ts";
 
 export interface Matmul {
   /** a is stored (k, m). */
@@ -40,14 +41,6 @@ export const matmul = defineOp<"a" | "b", "bias" | "add", Matmul>({
   },
 });
 
-/** Sum over the rows of x (rows, n). */
-function columnSum(r: Recorder, x: Tensor): Tensor {
-  const [rows, n] = x.shape as [number, number];
-  const y = r.out([n]);
-  r.run({ shader: "reduce", entry: "columns", buffers: { x, y }, params: { n, rows }, groups: [n], overrides: { WG: 64 } });
-  return y;
-}
-
 interface Tile {
   readonly TILE_M: number;
   readonly TILE_N: number;
@@ -55,13 +48,31 @@ interface Tile {
   readonly ROWS: number;
   readonly COLS: number;
 }
-/** 8.4 KiB of workgroup memory: 16 deep it would pass the 16 KiB that every device has, and on an H200 it is slower (29 against 44 TFLOP/s). */
-const LARGE: Tile = { TILE_M: 128, TILE_N: 128, TILE_K: 8, ROWS: 8, COLS: 8 };
-const SMALL: Tile = { TILE_M: 64, TILE_N: 64, TILE_K: 16, ROWS: 4, COLS: 4 };
+
+/** The tiles of matmul.wgsl as M × N × K / ROWS × COLS, and the TFLOP/s that each reached on a card of UNITS multiprocessors. */
+const TILES = Object.entries({
+  "64x128x8/8x8": 41,
+  "128x128x8/8x8": 39,
+  "128x64x8/8x8": 38,
+  "128x64x16/8x4": 38,
+  "64x64x8/8x8": 35,
+  "128x32x16/8x4": 35,
+  "64x64x16/4x4": 31,
+  "64x32x16/4x4": 29,
+  "32x64x16/4x4": 29,
+  "32x32x16/4x4": 27,
+}).map(([name, rate]) => ({ name, rate, tile: tileOf(name) }));
+const UNITS = 132;
+
+function tileOf(name: string): Tile {
+  const [TILE_M, TILE_N, TILE_K, ROWS, COLS] = name.split(/[x/]/).map(Number) as [number, number, number, number, number];
+  return { TILE_M, TILE_N, TILE_K, ROWS, COLS };
+}
 
 /** The tiles of matmul_any.wgsl for thin matrices; those for few rows of y are the transposed ones. All have 256 invocations. */
 const DOTS: Tile = { TILE_M: 16, TILE_N: 16, TILE_K: 32, ROWS: 1, COLS: 1 };
 const FOUR_COLUMNS: Tile = { TILE_M: 64, TILE_N: 4, TILE_K: 32, ROWS: 1, COLS: 1 };
+const SQUARE: Tile = { TILE_M: 64, TILE_N: 64, TILE_K: 16, ROWS: 4, COLS: 4 };
 const FEW_COLUMNS: Tile = { TILE_M: 32, TILE_N: 16, TILE_K: 32, ROWS: 2, COLS: 1 };
 const transposed = ({ TILE_M, TILE_N, TILE_K, ROWS, COLS }: Tile): Tile => ({
   TILE_M: TILE_N,
@@ -71,11 +82,26 @@ const transposed = ({ TILE_M, TILE_N, TILE_K, ROWS, COLS }: Tile): Tile => ({
   COLS: ROWS,
 });
 
-/** Workgroups that keep a large GPU busy; fewer than these call for smaller tiles, then for slices of k. */
-const BUSY = 256;
+/** How a product is run: in tiles of y, and in slices along k that a second kernel sums. */
+interface Cut {
+  readonly name: string;
+  readonly tile: Tile;
+  readonly slices: number;
+}
+
+interface Product {
+  readonly a: Tensor;
+  readonly b: Tensor;
+  readonly bias?: Tensor | undefined;
+  readonly add?: Tensor | undefined;
+  readonly cfg: Matmul;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+}
 
 export function multiply(r: Recorder, a: Tensor, b: Tensor, cfg: Matmul, bias?: Tensor, add?: Tensor): Tensor {
-  const { transA = false, transB = false, alpha = 1 } = cfg;
+  const { transA = false, transB = false } = cfg;
   const [rowsA, colsA] = a.shape as [number, number];
   const [rowsB, colsB] = b.shape as [number, number];
   const [m, k] = transA ? [colsA, rowsA] : [rowsA, colsA];
@@ -85,37 +111,55 @@ export function multiply(r: Recorder, a: Tensor, b: Tensor, cfg: Matmul, bias?: 
   for (const x of [a, bias, add]) {
     if (x && isPacked(x)) throw new Error(`matmul: ${x.label || "a tensor"} is stored as ${x.type}, which only b may be; unpack it first`);
   }
+  const product = { a, b, bias, add, cfg, m, n, k };
+  if (r.software) return direct(r, product);
+  if (![colsA, colsB, n].every((size) => size % 4 === 0)) return tiled(r, "matmul_any", anyCut(m, n, k), product);
+  const problem = `matmul ${m}x${n}x${k} ${transA ? "T" : "N"}${transB ? "T" : "N"} ${b.type}`;
+  const cut = r.pick(problem, cutsOf(m, n, k), (trial, some, given) => {
+    tiled(trial, "matmul", some, { a: given(a.shape), b: given(b.shape, b.type), cfg: { transA, transB }, m, n, k });
+  });
+  return tiled(r, "matmul", cut, product);
+}
+
+const overridesOf = ({ b, bias, add, cfg: { transA = false, transB = false } }: Product) => ({
+  TRANS_A: Number(transA),
+  TRANS_B: Number(transB),
+  HAS_BIAS: Number(bias !== undefined),
+  HAS_ADD: Number(add !== undefined),
+  PACKED: packing(b),
+});
+
+const buffersOf = ({ a, b, bias, add }: Product) => ({ a, b: isPacked(b) ? a : b, half_b: b, bias: bias ?? a, add: add ?? a });
+
+function direct(r: Recorder, product: Product): Tensor {
+  const { m, n, k, cfg } = product;
   const y = r.out([m, n]);
-  const flags = {
-    TRANS_A: Number(transA),
-    TRANS_B: Number(transB),
-    HAS_BIAS: Number(bias !== undefined),
-    HAS_ADD: Number(add !== undefined),
-    PACKED: packing(b),
-  };
-  const buffers = { a, b: isPacked(b) ? a : b, half_b: b, bias: bias ?? a, add: add ?? a };
-  if (r.software) {
-    r.run({
-      shader: "matmul_direct",
-      entry: "direct",
-      buffers: { ...buffers, y },
-      params: { m, n, k, alpha },
-      groups: [Math.ceil(n / 32), Math.ceil(m / 32)],
-      overrides: flags,
-    });
-    return y;
-  }
-  const aligned = [colsA, colsB, n].every((size) => size % 4 === 0);
-  const tile = aligned ? alignedTile(m, n) : anyTile(m, n);
-  const slices = slicesOf(tile, m, n, k);
+  r.run({
+    shader: "matmul_direct",
+    entry: "direct",
+    buffers: { ...buffersOf(product), y },
+    params: { m, n, k, alpha: cfg.alpha ?? 1 },
+    groups: [Math.ceil(n / 32), Math.ceil(m / 32)],
+    overrides: overridesOf(product),
+  });
+  return y;
+}
+
+function tiled(r: Recorder, shader: "matmul" | "matmul_any", { tile, slices }: Omit<Cut, "name">, product: Product): Tensor {
+  const { m, n, k, cfg } = product;
+  const alpha = cfg.alpha ?? 1;
+  const buffers = buffersOf(product);
+  const isWhole = m % tile.TILE_M === 0 && n % tile.TILE_N === 0 && k % (slices * tile.TILE_K) === 0;
+  const overrides = { ...overridesOf(product), ...(shader === "matmul" && { WHOLE: Number(isWhole) }) };
+  const y = r.out([m, n]);
   const parts = slices === 1 ? y : r.out([slices, m, n]);
   r.run({
-    shader: aligned ? "matmul" : "matmul_any",
+    shader,
     entry: "tiled",
     buffers: { ...buffers, y: parts },
     params: { m, n, k, slices, alpha },
     groups: [Math.ceil(n / tile.TILE_N), Math.ceil(m / tile.TILE_M), slices],
-    overrides: flags,
+    overrides,
     knobs: { ...tile },
   });
   if (slices > 1) {
@@ -125,15 +169,61 @@ export function multiply(r: Recorder, a: Tensor, b: Tensor, cfg: Matmul, bias?: 
       buffers: { parts, bias: buffers.bias, add: buffers.add, y },
       params: { m, n, slices, alpha },
       groups: flatGroups(m * n, 64),
-      overrides: { HAS_BIAS: flags.HAS_BIAS, HAS_ADD: flags.HAS_ADD },
+      overrides: { HAS_BIAS: overrides.HAS_BIAS, HAS_ADD: overrides.HAS_ADD },
     });
   }
   return y;
 }
 
-const workgroups = ({ TILE_M, TILE_N }: Tile, m: number, n: number): number => Math.ceil(m / TILE_M) * Math.ceil(n / TILE_N);
+const tilesOf = ({ TILE_M, TILE_N }: Tile, m: number, n: number): number => Math.ceil(m / TILE_M) * Math.ceil(n / TILE_N);
 
-const alignedTile = (m: number, n: number): Tile => (workgroups(LARGE, m, n) >= BUSY ? LARGE : SMALL);
+/** Slices are of whole tiles, and rounding up leaves nothing for the last ones of as many as were wanted. A slice is at least 128 deep. */
+function slicesOf({ TILE_K }: Tile, k: number, wanted: number): number {
+  const most = Math.max(1, Math.min(wanted, Math.floor(k / 128)));
+  return Math.ceil(k / (Math.ceil(k / most / TILE_K) * TILE_K));
+}
+
+/**
+ * What to try of matmul.wgsl, the best guess first: every tile in its best number of slices, and some in the second best. On another
+ * card one may be the fastest that is far from it here; those are left out that waste half their work. Of a product that is over
+ * before one could tell there is the guess alone.
+ */
+function cutsOf(m: number, n: number, k: number): Cut[] {
+  const guesses = TILES.map(({ name, rate, tile }) => {
+    // As many workgroups as fill the units once, twice and so on, with little left over.
+    const wanted = [1, 2, 4, 7].map((rounds) => Math.min(64, Math.floor((rounds * UNITS) / tilesOf(tile, m, n))));
+    const counts = new Set([1, ...wanted.map((slices) => slicesOf(tile, k, slices))]);
+    const cuts = Array.from(counts, (slices) => ({ name: `${name}/s${slices}`, tile, slices, us: guess(tile, rate, slices, m, n, k) }));
+    return cuts.sort(byTime);
+  });
+  const seconds = guesses.flatMap(([, second]) => second ?? []).sort(byTime);
+  const cuts = [...guesses.flatMap(([first]) => first ?? []), ...seconds].slice(0, 12).sort(byTime);
+  const best = (cuts[0] as { us: number }).us;
+  return best < 2 ? cuts.slice(0, 1) : cuts.filter(({ us }) => us <= 1.7 * best);
+}
+
+const byTime = (a: { readonly us: number }, b: { readonly us: number }): number => a.us - b.us;
+
+/** Microseconds on the card of TILES, within some 10 %: rounds of workgroups, and a second kernel with the slices' way through memory. */
+function guess(tile: Tile, rate: number, slices: number, m: number, n: number, k: number): number {
+  const { TILE_M, TILE_N, TILE_K, ROWS, COLS } = tile;
+  const rounds = Math.ceil((tilesOf(tile, m, n) * slices) / UNITS);
+  const depth = Math.ceil(k / slices / TILE_K) * TILE_K;
+  // A few invocations alone wait for memory more than they compute.
+  const invocations = rounds * (TILE_M / ROWS) * (TILE_N / COLS);
+  const busy = Math.min(1, (invocations + 60) / 220);
+  const work = (rounds * UNITS * 2 * TILE_M * TILE_N * depth) / (rate * 1e6 * busy);
+  return work + (slices > 1 ? 4 + (8 * slices * m * n) / 2.5e6 : 0);
+}
+
+/** Workgroups that keep a large GPU busy; fewer than half of them call for slices of k. */
+const BUSY = 256;
+
+function anyCut(m: number, n: number, k: number): Omit<Cut, "name"> {
+  const tile = anyTile(m, n);
+  const tiles = tilesOf(tile, m, n);
+  return { tile, slices: tiles >= BUSY / 2 ? 1 : slicesOf(tile, k, Math.ceil(BUSY / tiles)) };
+}
 
 function anyTile(m: number, n: number): Tile {
   if (Math.max(m, n) <= 16) return DOTS;
@@ -141,14 +231,5 @@ function anyTile(m: number, n: number): Tile {
   if (m <= 4) return transposed(FOUR_COLUMNS);
   if (n <= 16) return FEW_COLUMNS;
   if (m <= 16) return transposed(FEW_COLUMNS);
-  return SMALL;
-}
-
-function slicesOf(tile: Tile, m: number, n: number, k: number): number {
-  const groups = workgroups(tile, m, n);
-  if (groups >= BUSY / 2) return 1;
-  // A slice shorter than 128 spends more on its own y than it saves.
-  const wanted = Math.max(1, Math.min(Math.ceil(BUSY / groups), Math.floor(k / 128)));
-  // Slices are of whole tiles, and rounding up leaves none for the last ones.
-  return Math.ceil(k / (Math.ceil(k / wanted / tile.TILE_K) * tile.TILE_K));
+  return SQUARE;
 }

@@ -15,6 +15,7 @@ export interface Normalize {
  */
 export const normalize = defineOp<"pixels", never, Normalize>({
   name: "normalize",
+  recomputed: true,
   forward(r, { pixels }, { size, mean, std }) {
     const bytes = 4 * numel(pixels.shape);
     const images = bytes / (3 * size * size);

@@ -6,6 +6,7 @@ import { defineOp, flatGroups } from "./op.ts";
  */
 export const patches = defineOp<"pixels", never, { readonly patch: number }>({
   name: "patches",
+  recomputed: true,
   forward(r, { pixels }, { patch }) {
     const [batch, channels, height, width] = pixels.shape as [number, number, number, number];
     if (channels !== 3) throw new Error(`patches: pixels must be (B, 3, H, W), got (${pixels.shape})`);

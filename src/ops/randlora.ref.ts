@@ -55,6 +55,7 @@ export default defineOracle({
     { name: "square, several tiles", shapes: on(40, 40, 2), cfg: { gain: 0.1 } },
     { name: "in fours, wide, from larger bases", shapes: on(12, 44, 5, 4), cfg: { gain: 0.25 } },
     { name: "in fours, tall, several slices", shapes: on(264, 8, 3, 4), cfg: { gain: 0.1 } },
+    { name: "whole tiles", shapes: on(64, 64, 2), cfg: { gain: 0.1 } },
     { name: "rank beyond a tile", shapes: on(36, 72, 70), cfg: { gain: 0.1 } },
     // ΔW is a thousandth of w: the update must survive its addition to a large weight to float32's rounding.
     { name: "small update of a large weight", shapes: on(16, 12, 4), cfg: { gain: 0.01 }, offset: { w: 1000 } },
@@ -65,6 +66,7 @@ export default defineOracle({
     { name: "coded, in fours, wide, from larger bases", ...coded(12, 44, 5, 4), cfg: { gain: 0.25 } },
     { name: "coded, in fours, tall, several slices", ...coded(264, 8, 3, 4), cfg: { gain: 0.1 } },
     { name: "coded, several tiles", ...coded(44, 40, 3), cfg: { gain: 0.1 } },
+    { name: "coded, whole tiles, wide", ...coded(64, 128, 2), cfg: { gain: 0.1 } },
     { name: "coded, rank beyond a tile", ...coded(36, 72, 70), cfg: { gain: 0.1 } },
   ],
 });

@@ -14,6 +14,7 @@ export default defineOracle({
     { name: "smallest", shapes: { x: [1, 1] }, cfg: {} },
     { name: "odd", shapes: { x: [7, 131] }, cfg: {} },
     { name: "more rows than one direction of a launch has", shapes: { x: [65_539, 2] }, cfg: {} },
+    { name: "long rows", shapes: { x: [3, 771] }, cfg: {} },
     { name: "large mean", shapes: { x: [3, 100] }, cfg: {}, offset: { x: 1000 } },
     { name: "large numbers", shapes: { x: [2, 7] }, cfg: {}, offset: { x: 1e15 } },
   ],

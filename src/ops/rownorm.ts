@@ -7,7 +7,8 @@ export const rownorm = defineOp<"x">({
     const [rows, d] = x.shape as [number, number];
     const y = r.out([rows]);
     const params = { rows, d };
-    r.run({ shader: "rownorm", entry: "forward", buffers: { x, y }, params, groups: flatGroups(rows, 1), overrides: { WG: rowWidth(r) } });
+    const overrides = { WG: r.software || d <= 256 ? rowWidth(r) : 256 };
+    r.run({ shader: "rownorm", entry: "forward", buffers: { x, y }, params, groups: flatGroups(rows, 1), overrides });
     return { y };
   },
 });

@@ -17,14 +17,15 @@ export const rowscale = defineOp<"x" | "scale">({
         buffers: { x, dy, dscale: grads.scale },
         params: { rows, d },
         groups: flatGroups(rows, 1),
-        overrides: { WG: rowWidth(r) },
+        overrides: { WG: r.software || d <= 256 ? rowWidth(r) : 256 },
       });
     }
     return grads;
   },
 });
 
-function scaled(r: Recorder, x: Tensor, scale: Tensor): Tensor {
+/** y = diag(scale) · x. */
+export function scaled(r: Recorder, x: Tensor, scale: Tensor): Tensor {
   const [rows, d] = x.shape as [number, number];
   if (numel(scale.shape) !== rows) throw new Error(`rowscale: scale (${scale.shape}) does not fit x (${x.shape})`);
   const y = r.out(x.shape);

@@ -3,6 +3,7 @@ import { defineOp, flatGroups } from "./op.ts";
 /** y (rows, D) = silu(g) ⊙ u, where g and u are the halves of each row of x (rows, 2·D). Shazeer 2020, arXiv:2002.05202, equation 5. */
 export const swiglu = defineOp<"x">({
   name: "swiglu",
+  recomputed: true,
   forward(r, { x }) {
     const [rows, width] = x.shape as [number, number];
     if (width % 2) throw new Error(`swiglu: the rows of x (${x.shape}) have no two halves`);

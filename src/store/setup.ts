@@ -5,6 +5,7 @@ import type { LaneConfig, RunConfig } from "../train/run.ts";
 import { type Address, readAddress, writeAddress } from "./address.ts";
 import { clampLane, clampTo, DEFAULTS, MAX_LANES, MAX_TEMPLATE, matchLanes, NUMBERS, type NumberName, TARGETS } from "./config.ts";
 import { completeSettings, findMethod } from "./methods.ts";
+import { isLab } from "./place.ts";
 import { namesIn, type TowerName } from "./targets.ts";
 
 interface Setup extends Address {
@@ -119,12 +120,12 @@ function keepStrength({ method, settings: before }: LaneConfig, settings: LaneCo
   return { ...settings, ...Object.fromEntries(followers) };
 }
 
-/** Reads the hash, keeps it up to date, and follows a hash that is typed or pasted. */
+/** Reads the hash, keeps it up to date, and follows a hash that is typed or pasted. While it names the lab it is the lab's. */
 export function mirrorAddress(target: Window): void {
   let written = "";
   const read = () => {
     const hash = target.location.hash.replace(/^#/, "");
-    if (hash === written) return;
+    if (hash === written || isLab(hash)) return;
     const { notices, ...address } = readAddress(hash);
     if (address.config.head.kind === "text") lastTemplate = address.config.head.template;
     useSetup.setState({ ...address, notices });
@@ -133,7 +134,7 @@ export function mirrorAddress(target: Window): void {
   target.addEventListener("hashchange", read);
   useSetup.subscribe((state) => {
     const next = writeAddress(state);
-    if (next === written) return;
+    if (next === written || isLab(target.location.hash)) return;
     written = next;
     target.history.replaceState(null, "", next ? `#${next}` : target.location.pathname + target.location.search);
   });

@@ -22,7 +22,20 @@ export interface Recorder {
   /** A tensor that the op writes in full. */
   out(shape: readonly number[], type?: ElementType): Tensor;
   run(launch: Launch): void;
+  /**
+   * The variant to run a problem by: the fastest on this device where that has been measured, else the first, which is the op's own
+   * guess. `problem` begins with the op's name and holds all that decides between the variants: equal ones must offer equal variants.
+   * `trial` records the problem once by a variant, on inputs that it asks of `given` (they hold zeros), for those who measure.
+   */
+  pick<V extends Variant>(problem: string, variants: readonly V[], trial: (r: Recorder, variant: V, given: Given) => void): V;
 }
+
+/** One of several ways to run a problem. They may differ in the order in which they add. */
+export interface Variant {
+  /** Unlike those of the others for the same problem. */
+  readonly name: string;
+}
+export type Given = (shape: readonly number[], type?: ElementType) => Tensor;
 
 export type Named<I extends string, O extends string = never> = { readonly [K in I]: Tensor } & { readonly [K in O]?: Tensor };
 export type Grads<I extends string> = { readonly [K in I]?: Tensor };
@@ -65,6 +78,11 @@ export interface OpDef<I extends string, O extends string, C> {
     prior: Grads<I | O>,
   ): Grads<I | O>;
   readonly absorbs?: readonly (I | O)[];
+  /**
+   * The result is not kept for the backward pass: whoever reads it there has it computed again, in the same bits. For an op that costs
+   * one pass over its input, which is kept anyway.
+   */
+  readonly recomputed?: true;
   /**
    * The forward as ONNX nodes, from the names of its inputs to that of y; undefined where ONNX has no such thing. `shapes` and
    * `cfg` are those of a batch of some size, but the file is for any: the rows of activations stay open (-1).

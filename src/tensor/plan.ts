@@ -1,9 +1,10 @@
 /** A Plan replays a recorded tape: pipelines, bind groups and one arena, all made once. A step allocates nothing. */
 import { checked, type Gpu } from "../gpu/device.ts";
 import { type Kernels, packAll, type Slice } from "../gpu/kernel.ts";
-import { readback, storage } from "../gpu/memory.ts";
+import { storage } from "../gpu/memory.ts";
 import { shader } from "../gpu/shader.ts";
 import type { Launch } from "./op.ts";
+import { Clock, Pace, submit } from "./pace.ts";
 import type { Tape } from "./tape.ts";
 import { byteLength, isPacked, owner, type Tensor } from "./tensor.ts";
 
@@ -18,9 +19,6 @@ export interface Timed {
   readonly launch: Launch;
   readonly ms: number;
 }
-
-/** Launches whose times fit one query set. */
-const PROFILED = 2048;
 
 /** When a tensor is alive: from the launch that writes it first to the last one that touches it. */
 interface Life {
@@ -104,30 +102,31 @@ export class Arena {
   }
 }
 
-/** One recorded step, ready to be encoded as often as wanted. */
+/** One recorded step, ready to be run as often as wanted. */
 export class Plan {
+  readonly pace: Pace;
   readonly #dispatches: readonly Dispatch[];
 
   constructor(dispatches: readonly Dispatch[]) {
     this.#dispatches = dispatches;
+    this.pace = new Pace(dispatches.length);
   }
 
   get length(): number {
     return this.#dispatches.length;
   }
 
-  /** Queues it by itself; `after` may add to the submission. */
-  submit({ device }: Gpu, after: (encoder: GPUCommandEncoder) => void = () => undefined): void {
-    const encoder = device.createCommandEncoder();
-    this.encode(encoder);
-    after(encoder);
-    device.queue.submit([encoder.finish()]);
+  /** Queues it by itself, split where it is long; `after` may add to the last submission. */
+  submit(gpu: Gpu, after?: (encoder: GPUCommandEncoder) => void): void {
+    submit(gpu, [this], undefined, after);
   }
 
-  encode(encoder: GPUCommandEncoder, timestamps?: GPUComputePassTimestampWrites): void {
+  /** Launches `first` … `end - 1` in one pass. Who submits them by himself answers for the length of the submission. */
+  encode(encoder: GPUCommandEncoder, timestamps?: GPUComputePassTimestampWrites, first = 0, end = this.length): void {
     const pass = encoder.beginComputePass(timestamps ? { timestampWrites: timestamps } : undefined);
     let current: GPUComputePipeline | undefined;
-    for (const { launch, pipeline, bindGroup } of this.#dispatches) {
+    for (let i = first; i < end; i++) {
+      const { launch, pipeline, bindGroup } = this.#dispatches[i] as Dispatch;
       if (pipeline !== current) pass.setPipeline(pipeline);
       current = pipeline;
       pass.setBindGroup(0, bindGroup);
@@ -142,33 +141,21 @@ export class Plan {
    */
   async profile(gpu: Gpu, repeats = 1): Promise<readonly Timed[]> {
     if (!gpu.features.has("timestamp-query")) throw new Error("This GPU or browser has no clock for kernels (timestamp-query).");
-    const { device } = gpu;
-    const timed: Timed[] = [];
-    for (let first = 0; first < this.#dispatches.length; first += PROFILED) {
-      const some = this.#dispatches.slice(first, first + PROFILED);
-      const querySet = device.createQuerySet({ type: "timestamp", count: 2 * some.length });
-      const usage = GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC;
-      const resolved = device.createBuffer({ label: "timestamps", size: 16 * some.length, usage });
-      for (const [i, { launch, pipeline, bindGroup }] of some.entries()) {
-        const encoder = device.createCommandEncoder();
-        const pass = encoder.beginComputePass({
-          timestampWrites: { querySet, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 },
-        });
-        pass.setPipeline(pipeline);
-        pass.setBindGroup(0, bindGroup);
-        for (let n = 0; n < repeats; n++) pass.dispatchWorkgroups(...launch.groups);
-        pass.end();
-        if (i === some.length - 1) encoder.resolveQuerySet(querySet, 0, 2 * some.length, resolved, 0);
-        device.queue.submit([encoder.finish()]);
-      }
-      const ticks = new BigInt64Array(await readback(gpu, resolved, 0, resolved.size));
-      querySet.destroy();
-      resolved.destroy();
-      some.forEach(({ launch }, i) => {
-        timed.push({ launch, ms: Number((ticks[2 * i + 1] as bigint) - (ticks[2 * i] as bigint)) / 1e6 / repeats });
-      });
+    const clock = new Clock(gpu);
+    clock.start(this.length);
+    for (const [i, { launch, pipeline, bindGroup }] of this.#dispatches.entries()) {
+      const encoder = gpu.device.createCommandEncoder();
+      const pass = encoder.beginComputePass({ timestampWrites: clock.marks(i) });
+      pass.setPipeline(pipeline);
+      pass.setBindGroup(0, bindGroup);
+      for (let n = 0; n < repeats; n++) pass.dispatchWorkgroups(...launch.groups);
+      pass.end();
+      if (i === this.length - 1) clock.stop(encoder);
+      gpu.device.queue.submit([encoder.finish()]);
     }
-    return timed;
+    const ms = await clock.read();
+    clock.destroy();
+    return this.#dispatches.map(({ launch }, i) => ({ launch, ms: (ms[i] as number) / repeats }));
   }
 }
 

@@ -1,6 +1,7 @@
 /** The record of one training step: launches in order, and reverse mode over them. Nothing runs here. */
-import { type AnyOp, flatGroups, type Grads, type Launch, type Named, type OpDef, type Recorder } from "./op.ts";
+import { type AnyOp, flatGroups, type Given, type Grads, type Launch, type Named, type OpDef, type Recorder, type Variant } from "./op.ts";
 import { type ElementType, numel, owner, reshape, type Tensor, tensor } from "./tensor.ts";
+import { choiceKey, type Trial } from "./variant.ts";
 
 /** What an op gave. */
 export interface Applied {
@@ -14,13 +15,31 @@ interface Node extends Applied {
   readonly cfg: unknown;
 }
 
+/** An op whose result is computed again for the backward pass: how, and once it was, the second result and its launches. */
+interface Again extends Pick<Node, "op" | "inputs" | "cfg"> {
+  second?: { readonly y: Tensor; readonly launches: readonly Launch[]; isPlaced: boolean };
+}
+
 export class Tape implements Recorder {
   readonly software: boolean;
   readonly launches: Launch[] = [];
+  /** Problems with several variants of which the fastest is not known, by the key of their choice. */
+  readonly untuned = new Map<string, Trial>();
+  readonly #tuned: ReadonlyMap<string, string> | undefined;
+  /** What was picked so far: index of the variant, by problem. */
+  readonly #picked = new Map<string, number>();
   readonly #nodes: Node[] = [];
+  readonly #once: { readonly op: AnyOp; readonly inputs: Node["inputs"]; readonly made: string; readonly y: Tensor }[] = [];
+  /** By the first result. */
+  readonly #again = new Map<Tensor, Again>();
 
-  constructor(software: boolean) {
+  /**
+   * `tuned` are the fastest variants that are known of the device, for what is run again and again. Without it every op takes
+   * its own guess: what is computed once, before they are known, then has the same bits as later, when they are.
+   */
+  constructor(software: boolean, tuned?: ReadonlyMap<string, string>) {
     this.software = software;
+    this.#tuned = tuned;
   }
 
   out(shape: readonly number[], type: ElementType = "f32"): Tensor {
@@ -31,9 +50,42 @@ export class Tape implements Recorder {
     this.launches.push(launch);
   }
 
+  pick<V extends Variant>(problem: string, variants: readonly V[], trial: (r: Recorder, variant: V, given: Given) => void): V {
+    let which = this.#picked.get(problem) ?? -1;
+    if (which < 0) {
+      which = this.#choose(problem, {
+        names: variants.map(({ name }) => name),
+        record: (r, index, given) => trial(r, variants[index] as V, given),
+      });
+      this.#picked.set(problem, which);
+    }
+    return variants[which] as V;
+  }
+
+  #choose(problem: string, trial: Trial): number {
+    if (!this.#tuned || trial.names.length < 2) return 0;
+    const key = choiceKey(problem, trial);
+    const which = trial.names.indexOf(this.#tuned.get(key) ?? "");
+    if (which < 0) this.untuned.set(key, trial);
+    return Math.max(0, which);
+  }
+
   /** Records the op's forward and remembers it for `backward`. The result needs a gradient if any input does. */
   apply<I extends string, O extends string, C>(op: OpDef<I, O, C>, inputs: Named<I, O>, cfg: C): Tensor {
     return this.record(op, inputs, cfg).y;
+  }
+
+  /** As `apply`, once for equal inputs: what several layers need alike of frozen tensors. */
+  once<I extends string, O extends string, C>(op: OpDef<I, O, C>, inputs: Named<I, O>, cfg: C): Tensor {
+    const all: Readonly<Record<string, Tensor | undefined>> = inputs;
+    const made = JSON.stringify(cfg);
+    const known = this.#once.find(
+      (one) => one.op === op && one.made === made && Object.entries(all).every(([name, x]) => one.inputs[name] === x),
+    );
+    if (known) return known.y;
+    const y = this.apply(op, inputs, cfg);
+    this.#once.push({ op, inputs: all, made, y });
+    return y;
   }
 
   /** As `apply`, with the tensors that the op saves, such as the loss of every row. */
@@ -44,6 +96,7 @@ export class Tape implements Recorder {
       owner(y).needsGrad = true;
       this.#nodes.push({ op, inputs: all, cfg, y, saved });
     }
+    if ((op as AnyOp).recomputed) this.#again.set(owner(y), { op, inputs: all, cfg });
     return { y, saved };
   }
 
@@ -60,6 +113,7 @@ export class Tape implements Recorder {
       this.#step(node, reshape(grad, node.y.shape), grads);
     }
     this.#nodes.length = 0;
+    this.#again.clear();
     return grads;
   }
 
@@ -74,7 +128,10 @@ export class Tape implements Recorder {
       prior[name] = reshape(known, x.shape);
       grads.delete(owner(x));
     }
-    const result: Grads<string> = op.backward(this, inputs as Named<string>, saved, dy, need, cfg, prior);
+    const first = this.launches.length;
+    const standIns = this.#standIns(inputs);
+    const result: Grads<string> = op.backward(this, standIns as Named<string>, saved, dy, need, cfg, prior);
+    this.#place(first, inputs);
     for (const [name, x] of Object.entries(inputs)) {
       if (!x || !need[name]) continue;
       const dx = result[name];
@@ -84,11 +141,43 @@ export class Tape implements Recorder {
     }
   }
 
+  /** The inputs, with second results in place of those that are not kept. Their launches wait until it is known that something reads them. */
+  #standIns(inputs: Node["inputs"]): Node["inputs"] {
+    return Object.fromEntries(
+      Object.entries(inputs).map(([name, x]) => {
+        const again = x && this.#again.get(owner(x));
+        if (!again) return [name, x];
+        again.second ??= this.#repeat(again);
+        return [name, reshape(again.second.y, x.shape)];
+      }),
+    );
+  }
+
+  #repeat({ op, inputs, cfg }: Again): NonNullable<Again["second"]> {
+    const first = this.launches.length;
+    const { y } = op.forward(this, this.#standIns(inputs) as Named<string>, cfg);
+    return { y, launches: this.launches.splice(first), isPlaced: false };
+  }
+
+  /** Puts the launches of second results before launch `at`, if one from there on reads them. */
+  #place(at: number, inputs: Node["inputs"]): void {
+    for (const x of Object.values(inputs)) {
+      const again = x && this.#again.get(owner(x));
+      const second = again?.second;
+      if (!second || second.isPlaced) continue;
+      const home = owner(second.y);
+      if (!this.launches.slice(at).some(({ buffers }) => Object.values(buffers).some((b) => owner(b) === home))) continue;
+      second.isPlaced = true;
+      this.launches.splice(at, 0, ...second.launches);
+      this.#place(at, again.inputs);
+    }
+  }
+
   /** A tensor that is used twice gets two gradients; most ops absorb the first one, the others are added here. */
   #sum(a: Tensor, b: Tensor): Tensor {
     const y = this.out(b.shape);
     const n = numel(b.shape);
-    this.run({ shader: "elementwise", entry: "add", buffers: { a, b, y }, params: { n, factor: 1 }, groups: flatGroups(n) });
+    this.run({ shader: "elementwise", entry: "add", buffers: { a, b, y }, params: { n, factor: 1 }, groups: flatGroups(n / 4) });
     return y;
   }
 }

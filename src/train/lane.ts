@@ -1,15 +1,5 @@
 /** One method in the race: what it trains, and how it changes the model's layers. */
-import {
-  type AnyAdapter,
-  type Attached,
-  cheaperWay,
-  dropoutOf,
-  mergedWeight,
-  onActivations,
-  type Values,
-  type Way,
-  withUpdate,
-} from "../adapters/adapter.ts";
+import { type AnyAdapter, dropoutOf, type Values } from "../adapters/adapter.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { Kernels } from "../gpu/kernel.ts";
 import { upload } from "../gpu/memory.ts";
@@ -25,6 +15,7 @@ import { numel, type Tensor, tensor } from "../tensor/tensor.ts";
 import { adapterOf, completeSettings } from "./catalog.ts";
 import { Trainables } from "./optimizer.ts";
 import type { LaneConfig } from "./run.ts";
+import { type Attached, cheaperWay, mergedWeight, onActivations, onFactors, type Way, withUpdate } from "./way.ts";
 
 /** First values of a trainable. */
 export interface Start {
@@ -158,11 +149,12 @@ export class Lane {
       tape,
       linear: (site, x, sum) => {
         const attached = this.attached(site);
-        const frozen = (b: Tensor) =>
-          tape.apply(matmul, { a: x, b, ...(site.bias && { bias: site.bias }), ...(sum && { add: sum }) }, { transB: true });
+        const rest = { ...(site.bias && { bias: site.bias }), ...(sum && { add: sum }) };
+        const frozen = (b: Tensor) => tape.apply(matmul, { a: x, b, ...rest }, { transB: true });
         if (!attached || attached.def.inner(site, this.settings) === 0) return frozen(site.weight);
         const chosen = way ?? cheaperWay(attached, site, x.shape[0] as number, training);
         if (chosen === "weight") return frozen(mergedWeight(tape, attached, site, site.weight));
+        if (chosen === "factors") return onFactors(tape, attached, site, site.weight, x, rest);
         const p = training ? dropoutOf(this.settings) : 0;
         const { seed, stream } = attached;
         const seen = p > 0 ? tape.apply(dropout, { x, clock: this.trainables.clock }, { p, seed, stream }) : x;
@@ -204,7 +196,7 @@ export class Lane {
         const attached = this.own.has(`${site.path}.weight`) ? undefined : this.attached(site);
         return attached ? cheaperWay(attached, site, rows, true) : "weight";
       });
-    const merged = ways.filter((way) => way === "weight").length;
+    const merged = ways.filter((way) => way !== "activations").length;
     if (ways.length === 0) return "in the model's own tensors";
     if (merged === ways.length) return "on the weight";
     return merged === 0 ? "on the activations" : `on the weight in ${merged} of ${ways.length} layers`;

@@ -11,6 +11,7 @@ import { numel, type Tensor } from "../tensor/tensor.ts";
 import type { Backbone } from "./backbone.ts";
 import { HEAD, type Head } from "./head.ts";
 import type { Lane } from "./lane.ts";
+import { scaledDown } from "./way.ts";
 
 /** A lane on its model, and what turns its images into logits. */
 export interface Trained {
@@ -82,9 +83,9 @@ export async function lowRank({ backbone, lane }: Trained, site: Site): Promise<
   const gains: { readonly gain: number; readonly transposed: boolean }[] = [];
   const values = await compute(backbone, (tape) => {
     const { def, settings, ...tensors } = attached;
-    return def.factors({ tape, ...tensors }, site, settings).flatMap(({ up, down, gain, transposed = false }) => {
+    return def.factors({ tape, ...tensors }, site, settings).flatMap(({ up, gain, transposed = false, ...rest }) => {
       gains.push({ gain, transposed });
-      return [up, down];
+      return [up, scaledDown(tape, rest)];
     });
   });
   const ranks = gains.map(({ transposed }, t) => (values[2 * t] as FloatTensor).shape[transposed ? 0 : 1] as number);

@@ -24,7 +24,9 @@ export const adamwOf = ({ weightDecay, clip }: Pick<AdamW, "weightDecay" | "clip
 
 /** Steps whose figures stay on the GPU until someone reads them. */
 export const RING = 1024;
-const CHUNK = 4096;
+/** Numbers of whose norm a workgroup sums a part, at least; and the most parts, because a single workgroup sums these. */
+const PART = 4096;
+const MOST_PARTS = 2048;
 
 /** Trainables of one lane, flat, with their gradients and AdamW's moments: four buffers of equal size. */
 export class Trainables {
@@ -94,29 +96,31 @@ export class Trainables {
     const n = numel(trainable.shape);
     const way = r.out(trainable.shape);
     const copy = (a: Tensor, y: Tensor) =>
-      r.run({ shader: "elementwise", entry: "scale", buffers: { a, y }, params: { n, factor: 1 }, groups: flatGroups(n) });
+      r.run({ shader: "elementwise", entry: "scale", buffers: { a, y }, params: { n, factor: 1 }, groups: flatGroups(n / 4) });
     copy(gradient, way);
     copy(way, this.gradient(trainable));
   }
 
   /** Records norm, history and update, after the backward pass. `rows` (batch, 2) holds loss and rightness per image. */
   record(r: Recorder, loss: Tensor, rows: Tensor, options: AdamW): void {
-    const n = this.#n;
-    const count = Math.ceil(n / CHUNK);
+    const n = this.#n / 4;
+    const count = Math.min(MOST_PARTS, Math.max(1, Math.ceil(this.#n / PART)));
     const batch = rows.shape[0] as number;
     const { beta1, beta2, eps, weightDecay: decay, clip } = options;
     const params = { n, parts: count, batch, ring: RING, beta1, beta2, eps, decay, clip };
-    const whole = (buffer: GPUBuffer) => tensor([n], { buffer });
+    const whole = (buffer: GPUBuffer) => tensor([n, 4], { buffer });
     const gradient = whole(this.#gradient);
     const hyper = tensor([4], { buffer: this.#hyper });
     const [parts, stats] = [r.out([count, 2]), r.out([2])];
-    r.run({ shader: "adamw", entry: "norm", buffers: { gradient, parts }, params, groups: flatGroups(count, 1), overrides: { CHUNK } });
+    const overrides = { WG: r.software ? 8 : 256 };
+    r.run({ shader: "adamw", entry: "norm", buffers: { gradient, parts }, params, groups: [count], overrides });
     r.run({
       shader: "adamw",
       entry: "record",
       buffers: { parts_in: parts, loss, rows, hyper, stats, history: tensor([RING, 4], { buffer: this.history }) },
       params,
       groups: [1],
+      overrides,
     });
     const buffers = {
       gradient,

@@ -1,31 +1,17 @@
 /** Several methods on one model, one dataset and the same batches: everything on the GPU, ready to step. */
 import { batches } from "../data/batch.ts";
-import type { Dataset, Preprocess, Split } from "../data/dataset.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { readback, storage, write } from "../gpu/memory.ts";
 import type { Site } from "../models/model.ts";
-import { Arena, type Plan } from "../tensor/plan.ts";
-import type { Adopted } from "./adopt.ts";
-import type { Backbone } from "./backbone.ts";
-import { targetSites, trainsTexts } from "./catalog.ts";
-import { type Head, headBuffers, headOf, headValues, softmax } from "./head.ts";
-import { Lane } from "./lane.ts";
+import { type Clock, submit } from "../tensor/pace.ts";
+import type { Arena, Plan, Timed } from "../tensor/plan.ts";
+import { type Head, headBuffers, softmax } from "./head.ts";
+import type { Lane } from "./lane.ts";
 import { type AdamW, adamwOf, RING } from "./optimizer.ts";
-import { ownTensors } from "./outline.ts";
-import { Batch, type Evaluation, type Input, recordDelta, recordEvaluation, recordStep, unit } from "./record.ts";
-import type { LaneConfig, Memory, Prediction, RunConfig } from "./run.ts";
+import { openParts, type Parts, type RaceSetup } from "./parts.ts";
+import type { Batch, Evaluation } from "./record.ts";
+import type { Memory, Prediction } from "./run.ts";
 import { learningRate } from "./schedule.ts";
-
-export interface RaceSetup {
-  readonly backbone: Backbone;
-  readonly config: RunConfig;
-  readonly dataset: Dataset;
-  readonly split: Split;
-  readonly preprocess: Preprocess;
-  /** What the lanes begin with that continue an imported adapter. */
-  readonly imported?: ReadonlyMap<LaneConfig, Adopted>;
-  readonly onStatus: (text: string, progress?: number) => void;
-}
 
 export interface StepFigures {
   readonly loss: number;
@@ -91,55 +77,7 @@ export class Race {
 
   /** Loads, records and compiles. Throws when the GPU's memory does not suffice, naming what to make smaller. */
   static async open(setup: RaceSetup): Promise<Race> {
-    const { backbone, config, dataset, split, preprocess, imported, onStatus } = setup;
-    const { gpu, kernels, model } = backbone;
-    onStatus("Embedding the class names");
-    const texts =
-      trainsTexts(config.targets) || [...(imported?.values() ?? [])].some(({ sites }) => sites.some(({ tower }) => tower === "text"));
-    const head = await headOf(backbone, config.head, dataset.classes, texts);
-    onStatus("Drawing the random bases");
-    const sites = targetSites(backbone.sites, config.targets);
-    const own = ownTensors(backbone, config.targets, config.head.kind);
-    const values = headValues(head, model.image.width, config.seed);
-    const lanes: Lane[] = [];
-    for (const lane of config.lanes) {
-      const { sites: adapted = sites, seed = config.seed, given, config: adopted } = imported?.get(lane) ?? {};
-      const start = { sites: adapted, seed, config: { ...lane, ...adopted }, ...(given && { given }) };
-      lanes.push(await Lane.open(gpu, kernels, { ...start, own, head: values }));
-    }
-    const trainBatch = new Batch(backbone, config.batch);
-    const testBatch = new Batch(backbone, Math.max(1, Math.min(config.batch, split.validation.length)));
-    write(gpu, trainBatch.count.buffer as GPUBuffer, 0, new Uint32Array([config.batch]));
-    const input = (batch: Batch): Input => ({ backbone, batch, head, mean: preprocess.mean, std: preprocess.std });
-    const one = unit(backbone);
-    const steps = lanes.map((lane) => recordStep(input(trainBatch), lane, one, config.labelSmoothing, adamwOf(config)));
-    const before = head.kind === "linear" ? [] : [undefined];
-    const evaluations = [...lanes, ...before].map((lane) => recordEvaluation(input(testBatch), lane));
-    const copies = lanes.map(({ trainables }) => storage(gpu, trainables.weight.size, "trainables, copied"));
-    const changed = lanes.map((lane) => backbone.sites.filter((site) => lane.changes(site)));
-    const largest = Math.max(0, ...changed.flat().map((site) => 4 * site.in * site.out));
-    const [zeros, delta] = [storage(gpu, largest, "zeros"), storage(gpu, largest, "ΔW")];
-    const deltas = lanes.flatMap((lane, l) =>
-      (changed[l] as Site[]).map((site) => recordDelta(backbone, lane, site, copies[l] as GPUBuffer, zeros, delta)),
-    );
-    const arena = new Arena(gpu, kernels);
-    const tapes = [...steps, ...evaluations.map(({ tape }) => tape), ...deltas];
-    const plans = await arena.plan(tapes, (done, all) => onStatus("Compiling kernels", done / all));
-    return new Race(setup, {
-      head,
-      lanes,
-      sites,
-      changed,
-      arena,
-      trainBatch,
-      testBatch,
-      evaluations,
-      plans,
-      copies,
-      one: one.buffer as GPUBuffer,
-      zeros,
-      delta,
-    });
+    return new Race(setup, await openParts(setup));
   }
 
   get gpu(): Gpu {
@@ -160,17 +98,20 @@ export class Race {
     return this.lanes.map((lane) => lane.describe(backbone.sites, config.batch * backbone.model.image.tokens));
   }
 
-  /** Queues step `step` (from 1) of every lane. `timestamps` may mark the begin and end of each lane. */
-  step(step: number, timestamps?: (lane: number) => GPUComputePassTimestampWrites): void {
-    const { config, backbone } = this.setup;
+  /** Queues step `step` (from 1) of every lane; a `clock`, which must be free, times them. */
+  step(step: number, clock?: Clock): void {
+    const { config } = this.setup;
     this.steps = step;
     this.#load(this.#trainBatch, this.#batchOf(step - 1));
-    const encoder = backbone.gpu.device.createCommandEncoder();
-    this.lanes.forEach((lane, l) => {
-      lane.trainables.prepare(step, learningRate(lane.config.lr, step, config), this.#adamw);
-      this.#steps[l]?.encode(encoder, timestamps?.(l));
-    });
-    backbone.gpu.device.queue.submit([encoder.finish()]);
+    for (const lane of this.lanes) lane.trainables.prepare(step, learningRate(lane.config.lr, step, config), this.#adamw);
+    submit(this.gpu, this.#steps, clock);
+  }
+
+  /** Milliseconds of every launch of the lanes' steps, lane by lane; see Plan.profile. It trains on the batch that was loaded last. */
+  async profile(repeats: number): Promise<readonly Timed[]> {
+    const lanes: (readonly Timed[])[] = [];
+    for (const plan of this.#steps) lanes.push(await plan.profile(this.gpu, repeats));
+    return lanes.flat();
   }
 
   /** Figures of the steps from `first` to `last` (from 1; at most RING of them), once they have run. */
@@ -203,6 +144,7 @@ export class Race {
       evaluation.plan.submit(this.gpu, (encoder) =>
         encoder.copyBufferToBuffer(evaluation.rows.buffer as GPUBuffer, 0, results, first * 8, some.length * 8),
       );
+      await evaluation.plan.pace.learned; // what is queued before the first run has been timed goes launch by launch
     }
     const rows = new Float32Array(await readback(backbone.gpu, results, 0, images.length * 8));
     results.destroy();
@@ -279,20 +221,4 @@ export class Race {
     write(backbone.gpu, pixels.buffer as GPUBuffer, 0, staging.pixels);
     write(backbone.gpu, labels.buffer as GPUBuffer, 0, staging.labels);
   }
-}
-
-interface Parts {
-  readonly lanes: readonly Lane[];
-  readonly head: Head;
-  readonly sites: readonly Site[];
-  readonly changed: readonly (readonly Site[])[];
-  readonly arena: Arena;
-  readonly trainBatch: Batch;
-  readonly testBatch: Batch;
-  readonly evaluations: readonly Evaluation[];
-  readonly plans: readonly Plan[];
-  readonly copies: readonly GPUBuffer[];
-  readonly one: GPUBuffer;
-  readonly zeros: GPUBuffer;
-  readonly delta: GPUBuffer;
 }

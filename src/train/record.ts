@@ -1,5 +1,4 @@
 /** Recordings of what a race does again and again: a training step, an evaluation, and ΔW. */
-import type { Way } from "../adapters/adapter.ts";
 import { storage, upload } from "../gpu/memory.ts";
 import type { Pass, Site } from "../models/model.ts";
 import { crossentropy } from "../ops/crossentropy.ts";
@@ -10,6 +9,7 @@ import type { Backbone } from "./backbone.ts";
 import { classify, type Head } from "./head.ts";
 import { frozenPass, type Lane } from "./lane.ts";
 import type { AdamW } from "./optimizer.ts";
+import type { Way } from "./way.ts";
 
 /** Images on their way in: bytes, labels, and how many of them count. All lanes read the same one. */
 export class Batch {
@@ -56,7 +56,8 @@ function logits({ backbone, batch, head, mean, std }: Input, pass: Pass, lane: L
 
 /** Forward, backward and AdamW of one lane. `one` (1) holds 1, the gradient of the loss. `way` overrules the choice by cost. */
 export function recordStep(input: Input, lane: Lane, one: Tensor, smoothing: number, adamw: AdamW, way?: Way): Tape {
-  const tape = new Tape(input.backbone.gpu.software);
+  const { gpu } = input.backbone;
+  const tape = new Tape(gpu.software, gpu.tuned);
   const pass = lane.pass(tape, true, way);
   recordLoss(tape, lane, logits(input, pass, lane), input.batch, one, smoothing, adamw);
   return tape;
@@ -81,7 +82,7 @@ export function recordLoss(
   lane.trainables.record(tape, loss, saved.rows as Tensor, adamw);
 }
 
-/** A forward pass whose results stay on the GPU. */
+/** A forward pass. */
 export interface Evaluation {
   readonly tape: Tape;
   /** (B, 2): loss, and whether the prediction is right. */
@@ -90,20 +91,24 @@ export interface Evaluation {
   readonly logits: Tensor;
 }
 
-/** Without a lane: the model before training. */
+/** Without a lane: the model before training. It allocates nothing: `keepResults` does, for a recording that is to be run. */
 export function recordEvaluation(input: Input, lane: Lane | undefined): Evaluation {
   const { gpu } = input.backbone;
-  const tape = new Tape(gpu.software);
+  const tape = new Tape(gpu.software, gpu.tuned);
   const scores = logits(input, lane ? lane.pass(tape, false) : frozenPass(tape), lane);
   const { labels, count } = input.batch;
   const { saved } = tape.record(crossentropy, { logits: scores, labels, count }, { smoothing: 0 });
-  const keep = (x: Tensor): Tensor => Object.assign(x, { buffer: storage(gpu, byteLength(x), "evaluation") });
-  return { tape, rows: keep(saved.rows as Tensor), logits: keep(scores) };
+  return { tape, rows: saved.rows as Tensor, logits: scores };
+}
+
+/** Gives the results of an evaluation a place of their own, in which they stay on the GPU. */
+export function keepResults({ gpu }: Backbone, { rows, logits }: Evaluation): void {
+  for (const x of [rows, logits]) x.buffer = storage(gpu, byteLength(x), "evaluation");
 }
 
 /** ΔW of one layer from a copy of the lane's trainables, into `delta`. `zeros` stands in for the frozen weight. */
 export function recordDelta({ gpu }: Backbone, lane: Lane, site: Site, copy: GPUBuffer, zeros: GPUBuffer, delta: GPUBuffer): Tape {
-  const tape = new Tape(gpu.software);
+  const tape = new Tape(gpu.software, gpu.tuned);
   Object.assign(lane.delta(tape, site, tensor([site.out, site.in], { buffer: zeros }), copy), { buffer: delta });
   return tape;
 }

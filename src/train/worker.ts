@@ -1,5 +1,6 @@
 /** The training worker: fetches models, runs one session at a time, answers predictions, reads adapters and writes exports. */
 import { type Gpu, openGpu } from "../gpu/device.ts";
+import { keepChoices, recallChoices } from "./choices.ts";
 import { exportRun, type Hold, type Origin } from "./handover.ts";
 import { fetchModel, inspectModel, openModel } from "./open.ts";
 import type { FromWorker, ToWorker } from "./protocol.ts";
@@ -27,13 +28,18 @@ async function start({ config, dataset, paused, sources, adapters }: Extract<ToW
     post({ type: "event", event: { type: "status", text: "Looking for the GPU" } });
     const gpu = await openGpu(navigator.gpu);
     mine.gpu = gpu;
+    await recallChoices(gpu);
     const { files, licence } = await openModel(config.model, sources, (done, all) =>
       post({ type: "event", event: { type: "status", text: "Loading the model", progress: done / all } }),
     );
     const { preprocess } = files;
     mine.origin = { config, dataset, preprocess, licence, tokenizer: files.tokenizer };
     const session = { config, dataset, files, preprocess, adapters };
-    for await (const event of runSession(gpu, session, mine.controls, (race) => (mine.race = race))) {
+    const onRace = (race: Race): void => {
+      mine.race = race;
+      if (gpu.tuned.size > 0) void keepChoices(gpu);
+    };
+    for await (const event of runSession(gpu, session, mine.controls, onRace)) {
       if (current !== mine) return;
       post({ type: "event", event });
     }

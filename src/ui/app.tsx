@@ -1,5 +1,7 @@
-/** The page: three steps from left to right, the way of the data, and the lanes that race. */
+/** The page: three steps from left to right, the way of the data, and the lanes that race. Or the lab, where its address says so. */
+import { lazy, Suspense } from "react";
 import { takeDrop } from "../store/dropped.ts";
+import { useIsLab } from "../store/place.ts";
 import { useSetup } from "../store/setup.ts";
 import { useSupport } from "../store/support.ts";
 import { Header } from "./header.tsx";
@@ -12,12 +14,24 @@ import { Notice } from "./parts/notice.tsx";
 import { RacePanel } from "./race/panel.tsx";
 import { ResultPanel } from "./result/panel.tsx";
 
+/** Fetched when it is opened: who races needs none of it. */
+const Lab = lazy(() => import("./lab/page.tsx"));
+
 export function App() {
   const support = useSupport();
+  const isLab = useIsLab();
   return (
     <>
-      <Header />
-      {support.state === "missing" ? <NoGpu why={support.why} /> : <Steps />}
+      <Header isLab={isLab} />
+      {support.state === "missing" ? (
+        <NoGpu why={support.why} />
+      ) : isLab ? (
+        <Suspense>
+          <Lab />
+        </Suspense>
+      ) : (
+        <Steps />
+      )}
     </>
   );
 }

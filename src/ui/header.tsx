@@ -1,13 +1,15 @@
 /** The name, the machine, and what can be taken away from here. */
 import { useEffect, useState } from "react";
+import { writeAddress } from "../store/address.ts";
 import { useRace } from "../store/race.ts";
+import { useSetup } from "../store/setup.ts";
 import { useSupport } from "../store/support.ts";
 import { ExportDialog } from "./export/dialog.tsx";
 import { How } from "./help/how.tsx";
 import { Icon } from "./parts/icon.tsx";
 import { toggleTheme } from "./theme.ts";
 
-export function Header() {
+export function Header({ isLab }: { readonly isLab: boolean }) {
   return (
     <header className="header">
       <h1>
@@ -20,14 +22,31 @@ export function Header() {
       <p className="tagline">LoRA against RandLoRA, on your images, in this tab</p>
       <Machine />
       <nav aria-label="Page">
+        {isLab ? (
+          <BackToRace />
+        ) : (
+          <a className="quiet" href="#lab">
+            <Icon name="lab" /> <span className="label">Lab</span>
+          </a>
+        )}
         <How />
         <Share />
-        <ExportDialog />
+        {!isLab && <ExportDialog />}
         <button type="button" className="quiet" aria-label="Light or dark" onClick={toggleTheme}>
           <Icon name="theme" />
         </button>
       </nav>
     </header>
+  );
+}
+
+/** With the settings that it was left with. */
+function BackToRace() {
+  const address = useSetup(writeAddress);
+  return (
+    <a className="quiet" href={`#${address}`}>
+      <Icon name="chart" /> <span className="label">Race</span>
+    </a>
   );
 }
 

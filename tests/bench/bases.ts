@@ -1,32 +1,104 @@
 /**
- * RandLoRA's frozen bases in each form that they are stored in: bytes on the GPU, and time to merge an update into a weight and
- * to project the weight's gradient onto the diagonals:
- *   npm run bench -- bases
- * TFLOP/s count a multiply and an add for each entry of B that meets a number, whether it is a zero or not.
+ * RandLoRA's own kernels, by the GPU's clock: merging an update into a weight, and projecting the weight's gradient onto the
+ * diagonals, in every variant that their op offers, beside the fastest plain matmul of the same sizes:
+ *   npm run bench -- bases [OUTxIN] …
+ *   npm run bench -- bases sweep [OUTxIN] …     in many more variants
+ * TFLOP/s count a multiply and an add for each entry of B that meets a number. Times are of all launches, sums of slices included.
  */
 import { Kernels } from "../../src/gpu/kernel.ts";
 import { upload } from "../../src/gpu/memory.ts";
-import { type RandloraMerge, randlora } from "../../src/ops/randlora.ts";
+import { matmul } from "../../src/ops/matmul.ts";
+import { cutOf, type RandloraMerge, randlora } from "../../src/ops/randlora.ts";
 import { ternary } from "../../src/ops/ternary.ts";
 import type { Stored, StoredBases } from "../../src/tensor/codes.ts";
-import { Arena } from "../../src/tensor/plan.ts";
+import type { Variant } from "../../src/tensor/op.ts";
+import { Arena, type Plan } from "../../src/tensor/plan.ts";
 import { type BasesOptions, drawBases, normal, randloraBases } from "../../src/tensor/random.ts";
 import { Tape } from "../../src/tensor/tape.ts";
 import { byteLength, numel, type Tensor, tensor } from "../../src/tensor/tensor.ts";
 import { gpu } from "../gpu.ts";
 
 const kernels = new Kernels(gpu);
-const LAYERS = gpu.software
-  ? [
-      [48, 48],
-      [96, 40],
-    ]
+const arena = new Arena(gpu, kernels);
+const LAYERS: readonly (readonly [out: number, inner: number, ranks: readonly number[]])[] = gpu.software
+  ? [[48, 64, [2]]]
   : [
-      [192, 192],
-      [768, 768],
-      [3072, 768],
-      [768, 3072],
+      [768, 768, [6]],
+      [3072, 768, [6]],
+      [768, 3072, [6]],
+      [192, 192, [2, 6]],
+      [768, 192, [2, 6]],
     ];
+/** Milliseconds of a measurement: the clock is rounded. */
+const ENOUGH = gpu.software ? 1 : 10;
+
+/** What a sweep tries: the names of tiles. */
+const CANDIDATES = [
+  ...["64x128x8/8x8/1/1", "64x128x8/8x8/1/2", "64x128x16/8x8/1/1", "64x128x16/8x8/2/1", "64x128x8/8x8/2/1", "128x64x8/8x8/1/1"],
+  ...["128x64x16/8x4/1/1", "128x128x8/8x8/1/1", "96x64x8/8x8/1/1", "96x64x8/8x8/1/2", "96x64x16/8x8/2/1", "64x96x8/8x8/1/1"],
+  ...["96x96x8/8x8/1/1", "96x96x16/12x8/2/1", "96x128x8/12x8/1/1", "48x128x8/8x8/1/1", "48x128x12/8x8/2/1", "64x64x8/8x8/1/1"],
+  ...["64x64x8/8x8/2/2", "64x64x16/8x8/2/1", "64x64x16/8x8/4/1", "64x64x24/8x8/4/1", "64x64x16/8x4/1/1", "64x64x16/8x4/2/1"],
+  ...["64x64x16/4x4/1/1", "48x96x12/8x8/2/1", "48x96x24/8x8/2/1", "48x96x16/12x8/4/1", "48x48x24/8x8/4/1", "48x48x12/8x8/4/1"],
+  ...["48x48x16/12x8/4/1", "48x48x16/4x4/1/1", "32x96x16/8x8/4/1", "32x128x16/8x8/2/1", "32x64x16/8x8/4/1", "32x64x16/8x4/2/1"],
+  ...["32x64x32/8x4/4/1", "32x64x16/4x4/1/1", "32x32x16/4x4/1/1", "32x32x16/4x4/2/1", "32x32x32/4x4/4/1", "32x32x48/4x4/4/1"],
+  ...["32x32x32/8x4/8/1", "32x32x32/8x8/8/1", "16x32x64/4x4/8/1", "16x32x32/4x4/8/1", "16x64x32/4x4/4/1", "16x16x64/4x4/16/1"],
+  ...["16x16x96/4x4/8/1", "16x16x96/4x4/16/1"],
+];
+
+/** Takes one variant of every problem, of those that are offered or of CANDIDATES. */
+class Choosing extends Tape {
+  readonly #which: number;
+  readonly #sweep: boolean;
+  /** Of the last problem. */
+  names: readonly string[] = [];
+  constructor(which: number, sweep: boolean) {
+    super(false);
+    this.#which = which;
+    this.#sweep = sweep;
+  }
+  override pick<V extends Variant>(_problem: string, variants: readonly V[]): V {
+    const most = Math.max(...variants.map((variant) => ("slices" in variant ? Number(variant.slices) : 1)));
+    const slices = Array.from({ length: most }, (_, i) => i + 1);
+    const more = this.#sweep ? slices.flatMap((n) => CANDIDATES.map((name) => cutOf(name, n))) : [];
+    const all = [...variants, ...(more as Variant[] as V[]).filter(({ name }) => variants.every((known) => known.name !== name))];
+    this.names = all.map(({ name }) => name);
+    return all[Math.min(this.#which, all.length - 1)] as V;
+  }
+}
+
+interface Measured {
+  readonly name: string;
+  /** Microseconds of each launch. */
+  readonly launches: readonly number[];
+  readonly us: number;
+  /** Bytes of what is written and not kept. */
+  readonly scratch: number;
+}
+
+/** Every variant of what `record` puts on a tape and returns, the fastest first; `guess` is the op's own first choice. */
+async function measure(
+  record: (tape: Tape) => readonly (Tensor | undefined)[],
+  sweep = false,
+): Promise<{ all: Measured[]; guess: Measured }> {
+  const all: Measured[] = [];
+  for (let which = 0, count = 1; which < count; which++) {
+    const tape = new Choosing(which, sweep);
+    const kept = record(tape);
+    count = tape.names.length;
+    const written = new Set(tape.launches.flatMap(({ buffers }) => Object.values(buffers)).filter(({ buffer }) => !buffer));
+    for (const x of kept) if (x) written.delete(x);
+    const scratch = Array.from(written, byteLength).reduce((sum, bytes) => sum + bytes, 0);
+    const [plan] = await arena.plan([tape]).catch((): Plan[] => []);
+    if (!plan) continue; // needs more than this device has
+    const first = await plan.profile(gpu, 10);
+    const estimate = first.reduce((sum, { ms }) => sum + ms, 0) / first.length;
+    const timed = await plan.profile(gpu, Math.min(5000, Math.ceil(ENOUGH / Math.max(estimate, 0.002))));
+    const launches = timed.map(({ ms }) => 1000 * ms);
+    all.push({ name: tape.names[which] ?? "", launches, us: launches.reduce((sum, us) => sum + us, 0), scratch });
+  }
+  const guess = all[0] as Measured;
+  return { all: all.sort((a, b) => a.us - b.us), guess };
+}
 
 const onGpu = ({ shape, data }: Stored): Tensor =>
   tensor(shape, { type: data instanceof Uint32Array ? "u32" : "f32", buffer: upload(gpu, data, "bench") });
@@ -40,60 +112,76 @@ function asFloats(options: BasesOptions): Pick<StoredBases, "basisA" | "basisB">
 }
 
 const FORMS: readonly [name: string, variant: BasesOptions["variant"], make: (options: BasesOptions) => Partial<StoredBases>][] = [
-  ["dense, f32", "dense", asFloats],
-  ["dense, levels", "dense", drawBases],
-  ["sparse, ternary", "sparse", drawBases],
-  ["very sparse, ternary", "very-sparse", drawBases],
+  ["levels", "dense", drawBases],
+  ["f32", "dense", asFloats],
+  ["signs", "sparse", drawBases],
 ];
-
-/** Milliseconds of what `record` puts on the tape: the median of five rounds of about a fifth of a second. */
-async function time(record: (tape: Tape) => void): Promise<number> {
-  const tape = new Tape(gpu.software);
-  record(tape);
-  const arena = new Arena(gpu, kernels);
-  const [plan] = await arena.plan([tape]);
-  const round = async (repeats: number): Promise<number> => {
-    const start = performance.now();
-    const encoder = gpu.device.createCommandEncoder();
-    for (let i = 0; i < repeats; i++) plan?.encode(encoder);
-    gpu.device.queue.submit([encoder.finish()]);
-    await gpu.device.queue.onSubmittedWorkDone();
-    return (performance.now() - start) / repeats;
-  };
-  await round(1); // compiles
-  const repeats = Math.max(1, Math.min(1000, Math.round(200 / (await round(10)))));
-  await round(repeats);
-  const times: number[] = [];
-  for (let i = 0; i < 5; i++) times.push(await round(repeats));
-  arena.destroy();
-  return times.sort((a, b) => a - b)[2] as number;
-}
-
 const cfg: RandloraMerge = { gain: 10 };
 
-export default async function benchBases(): Promise<void> {
+export default async function benchBases(args: string[]): Promise<void> {
+  const sweep = args[0] === "sweep";
+  const only = args.slice(Number(sweep));
   console.log(gpu.name);
-  console.log("(out, in)     r  bases                  KiB of them   merge ms  TFLOP/s   project ms  TFLOP/s");
-  for (const [out, inner] of LAYERS as [number, number][]) {
-    const [MN, MX] = [Math.min(out, inner), Math.max(out, inner)];
-    for (const r of [6, 2]) {
-      const bases = Math.ceil(MN / r);
-      const w = drawn([out, inner], 1);
-      const dy = drawn([out, inner], 2);
-      const trainable = { lambda: drawn([r, bases], 3), gamma: drawn([bases, MN], 4) };
-      for (const [name, variant, make] of FORMS) {
-        const frozen = Object.entries(make({ r, MN, MX, seed: 1, variant })).map(([key, stored]) => [key, onGpu(stored)] as const);
-        const bytes = frozen.reduce((sum, [, x]) => sum + byteLength(x), 0);
-        const inputs = { w, ...trainable, ...(Object.fromEntries(frozen) as { [K in keyof StoredBases]: Tensor }) };
-        const op = variant === "dense" ? randlora : ternary;
-        const merge = await time((tape) => void op.forward(tape, inputs, cfg));
-        const project = await time((tape) => void op.backward?.(tape, inputs, {}, dy, { lambda: true, gamma: true }, cfg, {}));
-        for (const [, x] of frozen) x.buffer?.destroy();
-        const rate = (ms: number) => ((2 * out * inner * r * bases) / ms / 1e9).toFixed(2).padStart(8);
-        console.log(
-          `${`(${out}, ${inner})`.padEnd(13)} ${r}  ${name.padEnd(21)} ${(bytes / 1024).toFixed(1).padStart(12)}   ${merge.toFixed(4).padStart(8)} ${rate(merge)}   ${project.toFixed(4).padStart(10)} ${rate(project)}`,
-        );
-      }
+  for (const [out, inner, ranks] of LAYERS) {
+    if (only.length > 0 && !only.includes(`${out}x${inner}`)) continue;
+    for (const r of ranks) await benchLayer(out, inner, r, sweep);
+  }
+}
+
+async function benchLayer(out: number, inner: number, r: number, sweep: boolean): Promise<void> {
+  const [MN, MX] = [Math.min(out, inner), Math.max(out, inner)];
+  const bases = Math.ceil(MN / r);
+  const flops = 2 * out * inner * r * bases;
+  const rate = ({ us }: Measured): string => (flops / us / 1e6).toFixed(1);
+  const w = drawn([out, inner], 1);
+  const dy = drawn([out, inner], 2);
+  const trainable = { lambda: drawn([r, bases], 3), gamma: drawn([bases, MN], 4) };
+  const left = drawn([MX, r * bases], 5);
+  const scaled = drawn([r * bases, MN], 6);
+  const plain = {
+    merge: await measure((tape) => {
+      const y =
+        inner > out
+          ? tape.apply(matmul, { a: scaled, b: left }, { transA: true, transB: true })
+          : tape.apply(matmul, { a: left, b: scaled }, {});
+      return [y];
+    }),
+    project: await measure((tape) => [tape.apply(matmul, { a: left, b: dy }, { transA: true, transB: inner > out })]),
+  };
+  console.log(`\n# (${out}, ${inner}), r = ${r}, ${bases} bases; a layer has ${(4 * out * inner) / 1024} KiB`);
+  for (const [form, variant, make] of FORMS) {
+    const frozen = Object.entries(make({ r, MN, MX, seed: 1, variant })).map(([key, stored]) => [key, onGpu(stored)] as const);
+    const bytes = frozen.reduce((sum, [, x]) => sum + byteLength(x), 0);
+    const inputs = { w, ...trainable, ...(Object.fromEntries(frozen) as { [K in keyof StoredBases]: Tensor }) };
+    const op = variant === "dense" ? randlora : ternary;
+    const measured = {
+      merge: await measure((tape) => [op.forward(tape, inputs, cfg).y], sweep && form === "levels"),
+      project: await measure(
+        (tape) => {
+          const { lambda, gamma } = op.backward?.(tape, inputs, {}, dy, { lambda: true, gamma: true }, cfg, {}) ?? {};
+          return [lambda, gamma];
+        },
+        sweep && form === "levels",
+      ),
+    };
+    for (const what of ["merge", "project"] as const) {
+      const { all, guess } = measured[what];
+      const [best] = all as [Measured];
+      const [beside] = plain[what].all as [Measured];
+      const of = (one: Measured): string => {
+        const launches = one.launches.length > 1 ? ` (${one.launches.map((us) => us.toFixed(1)).join(" + ")})` : "";
+        return `${one.name} ${one.us.toFixed(1)} us${launches} ${rate(one)} TFLOP/s ${((100 * beside.us) / one.us).toFixed(0)} %`;
+      };
+      console.log(
+        `${what} ${form} (${(bytes / 1024).toFixed(0)} KiB of bases): best ${of(best)}, scratch ${(best.scratch / 1024).toFixed(0)} KiB; guess ${of(guess)}; matmul ${beside.name} ${beside.us.toFixed(1)} us ${rate(beside)} TFLOP/s`,
+      );
+      console.log(
+        `  ${all
+          .slice(1)
+          .map((one) => `${one.name} ${one.us.toFixed(1)} us ${rate(one)}`)
+          .join("  ")}`,
+      );
     }
+    for (const [, x] of frozen) x.buffer?.destroy();
   }
 }

@@ -2,14 +2,17 @@
  * matmul with weights in f32 and in 16 bits, at the shapes of a linear layer's forward (x·Wᵀ) and backward (dy·W):
  *   npm run bench -- half [n]     all sizes divided by n
  */
+import { Kernels } from "../../src/gpu/kernel.ts";
 import { upload } from "../../src/gpu/memory.ts";
+import { milliseconds } from "../../src/lab/clock.ts";
 import { matmul } from "../../src/ops/matmul.ts";
 import { pack } from "../../src/tensor/half.ts";
+import { Arena } from "../../src/tensor/plan.ts";
 import { Tape } from "../../src/tensor/tape.ts";
 import { byteLength, type ElementType, numel, type Tensor, tensor } from "../../src/tensor/tensor.ts";
 import { gpu } from "../gpu.ts";
-import { milliseconds } from "./kernels.ts";
 
+const kernels = new Kernels(gpu);
 const SHAPES = [
   [3200, 768, 768],
   [3200, 3072, 768],
@@ -36,7 +39,10 @@ export default async function benchHalf([divisor = gpu.software ? "16" : "1"]: s
         const b = drawn(transB ? [n, k] : [k, n], type);
         const tape = new Tape(gpu.software);
         tape.apply(matmul, { a, b }, { transB });
-        const ms = await milliseconds(tape);
+        const arena = new Arena(gpu, kernels);
+        const [plan] = await arena.plan([tape]);
+        const ms = await milliseconds(gpu, (encoder) => plan?.encode(encoder));
+        arena.destroy();
         const rate = (2 * (m as number) * n * k) / ms / 1e9;
         console.log(
           `${layout} (${m}, ${n}, ${k}) W in ${type.padEnd(4)} ${ms.toFixed(4).padStart(9)} ms ${rate.toFixed(3).padStart(8)} TFLOP/s  W ${byteLength(b)} bytes`,

@@ -1,0 +1,41 @@
+/** The fastest variants of kernels on this machine's GPUs, in the browser's files from one visit to the next. */
+import type { Gpu } from "../gpu/device.ts";
+import { openStore, type Store } from "./opfs.ts";
+
+/** What a file holds: one for each adapter, found by its name. */
+interface Choices {
+  readonly adapter: string;
+  /** As `Gpu.tuned`. A key holds a digest of its kernels, so that those of another version are never asked for. */
+  readonly choices: Readonly<Record<string, string>>;
+}
+
+const pathOf = ({ id }: Gpu): string => `${encodeURIComponent(id)}.json`;
+const openTuning = (): Promise<Store> => openStore("tuning");
+
+/**
+ * Adds to `gpu.tuned` what was kept about its adapter. Where the browser keeps no files, or the file is not one of ours, nothing
+ * is known: all is measured again.
+ */
+export async function recallChoices(gpu: Gpu, open: () => Promise<Store> = openTuning): Promise<void> {
+  try {
+    const file = await (await open()).read(pathOf(gpu));
+    if (!file) return;
+    const { adapter, choices } = JSON.parse(await file.text()) as Partial<Choices>;
+    if (adapter !== gpu.id) return;
+    for (const [key, name] of Object.entries(choices ?? {})) if (typeof name === "string") gpu.tuned.set(key, name);
+  } catch {
+    // Nobody is to be told: a run is the same without it, but for some seconds at its start.
+  }
+}
+
+/** Keeps all of `gpu.tuned`, in place of what was kept before. Does nothing where the browser keeps no files, or another tab writes. */
+export async function keepChoices(gpu: Gpu, open: () => Promise<Store> = openTuning): Promise<void> {
+  const kept: Choices = { adapter: gpu.id, choices: Object.fromEntries(gpu.tuned) };
+  try {
+    const writer = await (await open()).append(pathOf(gpu), 0);
+    await writer.write(new TextEncoder().encode(JSON.stringify(kept)));
+    await writer.close();
+  } catch {
+    // As above.
+  }
+}
