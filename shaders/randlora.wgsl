@@ -45,29 +45,39 @@ const LOADS_B = (SIZE_B + THREADS - 1) / THREADS;
 const LOADS_A = (SIZE_A + THREADS - 1) / THREADS;
 const AHEAD = min(KEPT, 8); // numbers of w that are under way at once, four each
 
-// Four numbers of A as they are loaded, and what they are to be scaled by.
-struct Scaled { a: vec4u, gamma: vec4f, lambda: f32 }
+// Four numbers of A, and what they are to be scaled by: those of rank k and basis b.
+struct Scaled { a: vec4f, gamma: vec4f, lambda: f32, k: u32, b: u32 }
 
 fn gain() -> f32 {
   if (FORM == SIGNS) { return p.gain * (levels[0] * levels[1]); }
   return p.gain;
 }
 
-// For load i of the tile of scaled copies at (c, j); zero outside.
-fn load_scaled(i: u32, first: u32, left_j: u32) -> Scaled {
-  let c = first + i / (TILE_A / 4);
-  let j = left_j + i % (TILE_A / 4) * 4;
-  let some = SIZE_A % THREADS == 0 || i < SIZE_A;
-  if (!some || !(WHOLE || (c < p.rank * p.bases && j < p.small))) { return Scaled(); }
-  // c / bases: right for all c below 2^20, in a fraction of the time that a division of integers takes.
-  let k = u32((f32(c) + 0.5) * (1 / f32(p.bases)));
-  let gamma4 = gamma[((c - k * p.bases) * p.small + j) / 4];
-  if (FORM == SIGNS) { return Scaled(vec4u(signs_a[k * p.stride_a + j / 16], j % 16 * 2, 0, 0), gamma4, lambda[c]); }
-  return Scaled(bitcast<vec4u>(basis_a[(k * p.stride_a + j) / 4]), gamma4, lambda[c]);
+fn load_a(k: u32, j: u32) -> vec4f {
+  if (!WHOLE && j >= p.small) { return vec4f(); }
+  if (FORM == SIGNS) { return coded(vec4u(signs_a[k * p.stride_a + j / 16], j % 16 * 2, 0, 0)); }
+  return basis_a[(k * p.stride_a + j) / 4];
 }
-fn scaled(v: Scaled) -> vec4f {
-  if (FORM == SIGNS) { return v.lambda * coded(v.a) * v.gamma; }
-  return v.lambda * bitcast<vec4f>(v.a) * v.gamma;
+// The column of load i of the tile of scaled copies that begins at `left`.
+fn column_a(i: u32, left: u32) -> u32 { return left + i % (TILE_A / 4) * 4; }
+// What load i brings of the tile `steps` rows further down; zero outside. A is the same for all bases, and read when the rank changes.
+fn load_scaled(last: Scaled, i: u32, steps: u32, left: u32) -> Scaled {
+  var v = last;
+  let j = column_a(i, left);
+  v.b += steps;
+  if (v.b >= p.bases) {
+    v.k += v.b / p.bases;
+    v.b %= p.bases;
+    if (v.k < p.rank) { v.a = load_a(v.k, j); }
+  }
+  let some = SIZE_A % THREADS == 0 || i < SIZE_A;
+  if (some && (WHOLE || (v.k < p.rank && j < p.small))) {
+    v.gamma = gamma[(v.b * p.small + j) / 4];
+    v.lambda = lambda[v.k * p.bases + v.b];
+  } else {
+    v.lambda = 0;
+  }
+  return v;
 }
 fn store_scaled(i: u32, stage: u32, v: vec4f) {
   if (SIZE_A % THREADS != 0 && i >= SIZE_A) { return; }
@@ -97,21 +107,24 @@ fn merge(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) l
   var next_b: array<vec4u, LOADS_B>;
   var next_a: array<Scaled, LOADS_A>;
   for (var l = 0u; l < LOADS_B; l++) { next_b[l] = load_left(lane + l * THREADS, m, 0u); }
-  for (var l = 0u; l < LOADS_A; l++) { next_a[l] = load_scaled(lane + l * THREADS, 0u, j); }
+  for (var l = 0u; l < LOADS_A; l++) {
+    let i = lane + l * THREADS;
+    next_a[l].a = load_a(0u, column_a(i, j));
+    next_a[l] = load_scaled(next_a[l], i, i / (TILE_A / 4), j);
+  }
   let rounds = (p.rank * p.bases + DEPTH - 1) / DEPTH;
   for (var round = 0u; round < rounds; round++) {
     var left: array<vec4f, LOADS_B>;
     var right: array<vec4f, LOADS_A>;
     for (var l = 0u; l < LOADS_B; l++) { left[l] = numbers(next_b[l]); }
-    for (var l = 0u; l < LOADS_A; l++) { right[l] = scaled(next_a[l]); }
+    for (var l = 0u; l < LOADS_A; l++) { right[l] = next_a[l].lambda * next_a[l].a * next_a[l].gamma; }
     if (STAGES == 1) { workgroupBarrier(); } // all have read the tiles of the round before
     for (var l = 0u; l < LOADS_B; l++) { store_left(lane + l * THREADS, round, left[l]); }
     for (var l = 0u; l < LOADS_A; l++) { store_scaled(lane + l * THREADS, round, right[l]); }
     workgroupBarrier();
     // The next tiles are on their way while these are multiplied.
-    let c = (round + 1) * DEPTH;
-    for (var l = 0u; l < LOADS_B; l++) { next_b[l] = load_left(lane + l * THREADS, m, c); }
-    for (var l = 0u; l < LOADS_A; l++) { next_a[l] = load_scaled(lane + l * THREADS, c, j); }
+    for (var l = 0u; l < LOADS_B; l++) { next_b[l] = load_left(lane + l * THREADS, m, (round + 1) * DEPTH); }
+    for (var l = 0u; l < LOADS_A; l++) { next_a[l] = load_scaled(next_a[l], lane + l * THREADS, DEPTH, j); }
     multiply_tiles(&sums, round, lane);
   }
   var kept: array<vec4f, KEPT>;

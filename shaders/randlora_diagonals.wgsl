@@ -22,9 +22,9 @@ struct Params { small: u32, rank: u32, bases: u32, stride_a: u32, slices: u32, g
 
 override WG: u32 = 64;
 override SIGNED: bool = false; // A as codes of two bits: bit 0 adds, bit 1 subtracts
-const RANKS = 4u; // at once: their loads are under way together
+const RANKS = 4u; // knob   at once, 4 or 8: all their loads are under way together
 
-var<workgroup> parts: array<vec4f, WG>;
+var<workgroup> parts: array<vec4f, WG * RANKS / 4>; // (RANKS / 4, WG)
 
 fn gain() -> f32 {
   if (SIGNED) { return p.gain * (levels[0] * levels[1]); }

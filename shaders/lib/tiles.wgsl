@@ -2,7 +2,8 @@
 // that neighbours read neighbouring vec4s. With SPLIT > 1 as many invocations add up the same numbers, each over its own part of the
 // depth, and in the end these sums are added in order: so a workgroup with a small tile still has many invocations. With STAGES = 2 the
 // tiles are kept twice: while one pair is multiplied the next one is stored, and a round needs one barrier. The file says TILE_M,
-// TILE_N, ROWS and COLS, which are multiples of 4, DEPTH, a multiple of 4 that SPLIT divides, and SPLIT and STAGES.
+// TILE_N, ROWS and COLS, which are multiples of 4, DEPTH, a multiple of 4 that SPLIT divides, and SPLIT and STAGES. Where SPLIT > 1 an
+// invocation sums 16 or 32 numbers, 64 or 96.
 
 const COLS4 = COLS / 4;
 const SIDE_M = TILE_M / ROWS; // invocations along a tile
@@ -41,21 +42,28 @@ fn multiply_tiles(sums: ptr<function, array<vec4f, SUMS>>, stage: u32, lane: u32
   }
 }
 
-// kept = the sums over the whole depth, every SPLIT-th of the plane's for each invocation.
+// kept = the sums over the whole depth, every SPLIT-th of the plane's for each invocation. In eights: compilers unroll no long loop that
+// has barriers, and in one that is not unrolled all sums would lie in memory instead of registers, for the whole kernel.
 fn gather(kept: ptr<function, array<vec4f, KEPT>>, sums: ptr<function, array<vec4f, SUMS>>, lane: u32) {
+  if (SPLIT == 1) {
+    for (var i = 0u; i < SUMS; i++) { (*kept)[i % KEPT] = (*sums)[i]; }
+    return;
+  }
   workgroupBarrier(); // all have read the last tiles
-  for (var i = 0u; i < SUMS; i++) {
-    if (SPLIT == 1) {
-      (*kept)[i % KEPT] = (*sums)[i];
-    } else {
-      // In turns between two halves, so that the next sums may come before all have read these.
-      tiles[i % 2 * THREADS + lane % THREADS] = (*sums)[i];
-      workgroupBarrier();
-      if (lane / PLANE == i % SPLIT) {
-        var sum = vec4f();
-        for (var s = 0u; s < SPLIT; s++) { sum += tiles[i % 2 * THREADS + s * PLANE + lane % PLANE]; }
-        (*kept)[i / SPLIT] = sum;
-      }
+  gather_eight(kept, sums, 0u, lane);
+  if (SUMS > 8) { gather_eight(kept, sums, 8u, lane); }
+  if (SUMS > 16) { gather_eight(kept, sums, 16u, lane); }
+}
+fn gather_eight(kept: ptr<function, array<vec4f, KEPT>>, sums: ptr<function, array<vec4f, SUMS>>, first: u32, lane: u32) {
+  for (var q = 0u; q < min(SUMS, 8); q++) {
+    let i = first + q;
+    // In turns between two halves, so that the next sums may come before all have read these.
+    tiles[i % 2 * THREADS + lane % THREADS] = (*sums)[i % SUMS];
+    workgroupBarrier();
+    if (lane / PLANE == i % SPLIT) {
+      var sum = vec4f();
+      for (var s = 0u; s < SPLIT; s++) { sum += tiles[i % 2 * THREADS + s * PLANE + lane % PLANE]; }
+      (*kept)[i / SPLIT % KEPT] = sum;
     }
   }
 }

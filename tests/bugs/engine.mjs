@@ -228,8 +228,8 @@ export const engine = [
   [
     "tuning: the slowest is taken",
     "src/tensor/tuning.ts",
-    "best.findIndex((ms) => ms <= limit)",
-    "best.findIndex((ms) => ms > limit)",
+    "middle().findIndex((ms) => ms <= limit)",
+    "middle().findIndex((ms) => ms > limit)",
     test("tuning", "wherever that stands"),
   ],
   [
