@@ -22,9 +22,11 @@ struct Params { small: u32, rank: u32, bases: u32, stride_a: u32, slices: u32, g
 
 override WG: u32 = 64;
 override SIGNED: bool = false; // A as codes of two bits: bit 0 adds, bit 1 subtracts
-const RANKS = 4u; // knob   at once, 4 or 8: all their loads are under way together
+// Ranks at once, whose loads are under way together: 4 or 8.
+const RANKS = 4u; // knob
+const RANKS4 = RANKS / 4;
 
-var<workgroup> parts: array<vec4f, WG * RANKS / 4>; // (RANKS / 4, WG)
+var<workgroup> parts: array<vec4f, WG * RANKS4>; // (RANKS4, WG)
 
 fn gain() -> f32 {
   if (SIGNED) { return p.gain * (levels[0] * levels[1]); }
@@ -36,9 +38,12 @@ fn a4(k: u32, j: u32) -> vec4f {
   return vec4f(codes & vec4u(1)) - vec4f((codes >> vec4u(1)) & vec4u(1));
 }
 
-// Columns j to j + 3 of basis b, ranks k to k + 3: writes dgamma, onto that of the ranks before, and returns dlambda's part.
-fn columns(k: u32, b: u32, j: u32) -> vec4f {
+// Columns j to j + 3 of basis b, ranks k to k + RANKS - 1: writes dgamma, onto that of the ranks before, and adds to dlambda's sums.
+fn columns(sums: ptr<function, array<vec4f, RANKS4>>, k: u32, b: u32, j: u32) {
   let at = (b * p.small + j) / 4;
+  let scale = gain() * gamma[at];
+  var a: array<vec4f, RANKS>;
+  for (var q = 0u; q < RANKS; q++) { a[q] = a4(min(k + q, p.rank - 1), j); }
   var g: array<vec4f, RANKS>;
   for (var s = 0u; s < p.slices; s++) {
     for (var q = 0u; q < RANKS; q++) {
@@ -48,38 +53,37 @@ fn columns(k: u32, b: u32, j: u32) -> vec4f {
   }
   var sum: vec4f;
   if (k > 0) { sum = dgamma[at]; }
-  var part: vec4f;
   for (var q = 0u; q < RANKS; q++) {
-    let rank = min(k + q, p.rank - 1);
-    let by_a = select(vec4f(), gain() * g[q] * a4(rank, j), k + q < p.rank);
-    sum += lambda[rank * p.bases + b] * by_a;
-    part[q] = dot(by_a, gamma[at]);
+    if (k + q >= p.rank) { break; }
+    sum += gain() * lambda[(k + q) * p.bases + b] * (g[q] * a[q]);
+    (*sums)[q / 4][q % 4] += dot(g[q] * a[q], scale);
   }
   dgamma[at] = sum;
-  return part;
 }
 
 @compute @workgroup_size(WG)
 fn diagonals(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   for (var some = 0u; some < (p.rank + RANKS - 1) / RANKS; some++) {
     let k = some * RANKS;
-    var sum = vec4f();
+    var sums = array<vec4f, RANKS4>();
     for (var round = 0u; round < (p.small / 4 + WG - 1) / WG; round++) {
       let j = (round * WG + lane) * 4;
-      if (j < p.small) { sum += columns(k, group.x, j); }
+      if (j < p.small) { columns(&sums, k, group.x, j); }
     }
     workgroupBarrier(); // all have read the sums before
-    parts[lane] = sum;
+    for (var t = 0u; t < RANKS4; t++) { parts[t * WG + lane] = sums[t]; }
     workgroupBarrier();
-    // Eight invocations sum up what all have, then each of four these eight for one rank.
+    // Eight invocations sum up what all have, then each of RANKS these eight for one rank.
     if (lane < 8) {
-      for (var l = 1u; l < WG / 8; l++) { sum += parts[lane + l * 8]; }
-      parts[lane] = sum;
+      for (var t = 0u; t < RANKS4; t++) {
+        for (var l = 1u; l < WG / 8; l++) { sums[t] += parts[t * WG + lane + l * 8]; }
+        parts[t * WG + lane] = sums[t];
+      }
     }
     workgroupBarrier();
     if (lane < RANKS && k + lane < p.rank) {
       var total = 0.0;
-      for (var l = 0u; l < 8; l++) { total += parts[l][lane % RANKS]; }
+      for (var l = 0u; l < 8; l++) { total += parts[lane / 4 * WG + l][lane % 4]; }
       dlambda[(k + lane) * p.bases + group.x] = total;
     }
   }

@@ -113,15 +113,7 @@ interface Tile {
  * The knobs in their order, a row for every tile. B is always on the side of its rows. More numbers per invocation with a deeper tile,
  * or with SPLIT, do not stay in registers (on an H200: ten times as slow).
  */
-const TILES = [
-  "64x128x8/8x8/1/1",
-  "96x64x8/8x8/1/1",
-  "64x64x8/8x8/1/1",
-  "32x64x32/8x4/4/1",
-  "32x32x32/4x4/4/1",
-  "16x32x64/4x4/8/1",
-  "16x16x64/4x4/16/1",
-];
+const TILES = ["64x128x8/8x8/1/1", "96x64x8/8x8/1/1", "64x64x8/8x8/1/1", "32x64x32/8x4/4/1", "32x32x32/4x4/4/1", "16x32x64/4x4/8/1"];
 
 /** From the name of a tile and the number of slices. */
 export function cutOf(name: string, slices: number): Cut {
@@ -153,8 +145,12 @@ function guess({ tile, slices }: Cut, rows: number, cols: number, depth: number)
   const products = (TILE_M * TILE_N) / 128;
   const reads = ((TILE_M * TILE_N) / 32) * (1 / ROWS + 1 / COLS) + 0.17 * TILE_M + 0.1 * TILE_N;
   const work = DEPTH * (0.85 * products + 0.6 * reads);
+  // A few invocations alone wait for memory more than they compute.
+  const invocations = rounds * (TILE_M / ROWS) * (TILE_N / COLS) * SPLIT;
+  const busy = Math.min(1, (invocations + 64) / 512);
   const gathering = SPLIT === 1 ? 0 : 25 * ROWS * COLS;
-  return Math.ceil(depth / slices / DEPTH) * Math.max(rounds * work, LATENCY + work / 2) + rounds * gathering + 300 * slices;
+  const step = Math.max((rounds * work) / busy, LATENCY + work / 2);
+  return Math.ceil(depth / slices / DEPTH) * step + rounds * gathering + 300 * slices;
 }
 
 /** A buffer that is declared must be bound, read or not. */
@@ -215,6 +211,7 @@ function projectTiled(r: Recorder, layer: Layer, dy: Tensor, { tile, slices }: C
     params: { small, rank, bases, stride_a, slices, gain },
     groups: [bases],
     overrides: { WG: small > 512 ? 256 : 64, SIGNED: Number(form === SIGNS) },
+    knobs: { RANKS: rank > 4 ? 8 : 4 },
   });
   return { lambda: dlambda, gamma: dgamma };
 }

@@ -8,8 +8,8 @@ const plainLoop = test("train", "plain loop");
 
 export const engine = [
   // RandLoRA and LoRA.
-  ["randlora: dγ without λ", "shaders/randlora_diagonals.wgsl", "lambda[rank * p.bases + b] * by_a", "by_a", op("randlora", "for a GPU")],
-  ["randlora: dλ with twice its gain", "shaders/randlora_diagonals.wgsl", "= dot(by_a", "= 2 * dot(by_a", op("randlora", "for a GPU")],
+  ["randlora: dγ without λ", "shaders/randlora_diagonals.wgsl", "lambda[(k + q) * p.bases + b] * (g", "(g", op("randlora", "for a GPU")],
+  ["randlora: dλ with twice its gain", "shaders/randlora_diagonals.wgsl", "+= dot(g", "+= 2 * dot(g", op("randlora", "for a GPU")],
   [
     "randlora: gradients without their gain",
     "shaders/randlora_diagonals.wgsl",
@@ -35,8 +35,8 @@ export const engine = [
   [
     "randlora: columns are paired by the rank",
     "shaders/randlora.wgsl",
-    "let k = u32((f32(c) + 0.5) * (1 / f32(p.bases)));\n  let gamma4 = gamma[((c - k * p.bases)",
-    "let k = c % p.rank;\n  let gamma4 = gamma[((c / p.rank)",
+    "lambda[v.k * p.bases + v.b]",
+    "lambda[v.b * p.rank + v.k]",
     op("randlora", "for a GPU"),
   ],
   [

@@ -117,15 +117,15 @@ export const kernels = [
   [
     "tiles: shares are added before all are stored",
     "shaders/lib/tiles.wgsl",
-    "= (*sums)[i];\n      workgroupBarrier();",
-    "= (*sums)[i];",
+    "= (*sums)[i % SUMS];\n    workgroupBarrier();",
+    "= (*sums)[i % SUMS];",
     op("randlora", GPU),
   ],
   [
     "tiles: shares are stored over those that others still read",
     "shaders/lib/tiles.wgsl",
-    "tiles[i % 2 * THREADS + lane % THREADS] = (*sums)[i]",
-    "tiles[lane % THREADS] = (*sums)[i]",
+    "tiles[i % 2 * THREADS + lane % THREADS] = (*sums)[i % SUMS]",
+    "tiles[lane % THREADS] = (*sums)[i % SUMS]",
     op("randlora", GPU),
   ],
   [
@@ -187,8 +187,8 @@ export const kernels = [
   [
     "ternary: dγ past the last column is written",
     "shaders/randlora_diagonals.wgsl",
-    "if (j < p.small) { sum",
-    "if (j < 4 * WG) { sum",
+    "if (j < p.small) { columns",
+    "if (j < 4 * WG) { columns",
     op("ternary", GPU),
   ],
   [
