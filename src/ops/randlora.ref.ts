@@ -56,6 +56,7 @@ export default defineOracle({
     { name: "in fours, wide, from larger bases", shapes: on(12, 44, 5, 4), cfg: { gain: 0.25 } },
     { name: "in fours, tall, several slices", shapes: on(264, 8, 3, 4), cfg: { gain: 0.1 } },
     { name: "whole tiles", shapes: on(64, 64, 2), cfg: { gain: 0.1 } },
+    { name: "tiles whole but for the last copies", shapes: on(64, 32, 3), cfg: { gain: 0.1 } },
     { name: "rank beyond a tile", shapes: on(36, 72, 70), cfg: { gain: 0.1 } },
     // ΔW is a thousandth of w: the update must survive its addition to a large weight to float32's rounding.
     { name: "small update of a large weight", shapes: on(16, 12, 4), cfg: { gain: 0.01 }, offset: { w: 1000 } },

@@ -203,7 +203,7 @@ export const kernels = [
     "src/ops/randlora.ts",
     "(rank * bases) % tile.DEPTH === 0",
     "true",
-    op("ternary", GPU),
+    op("randlora", GPU),
   ],
   [
     "attention_direct's dk: the last query is left out",
