@@ -1,14 +1,14 @@
-// matmul_sum: y = alpha * sum of the slices of a product + bias + add.
+// matmul_sum: y = alpha * sum of the slices of a product, or of a stack of them, + bias + add.
 //
 //   sum   one invocation per number of y, which adds the slices in their order
 
-struct Params { m: u32, n: u32, slices: u32, alpha: f32 }
+struct Params { m: u32, n: u32, results: u32, slices: u32, alpha: f32 }
 
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> parts: array<f32>;     // (slices, m, n)
-@group(0) @binding(2) var<storage, read> bias: array<f32>;      // (n), read if HAS_BIAS
-@group(0) @binding(3) var<storage, read> add: array<f32>;       // (m, n), read if HAS_ADD
-@group(0) @binding(4) var<storage, read_write> y: array<f32>;   // (m, n)
+@group(0) @binding(1) var<storage, read> parts: array<f32>;     // (slices, results, m, n)
+@group(0) @binding(2) var<storage, read> bias: array<f32>;      // (results, n), read if HAS_BIAS
+@group(0) @binding(3) var<storage, read> add: array<f32>;       // (results, m, n), read if HAS_ADD
+@group(0) @binding(4) var<storage, read_write> y: array<f32>;   // (results, m, n)
 
 override HAS_BIAS: bool = false;
 override HAS_ADD: bool = false;
@@ -22,7 +22,8 @@ const AHEAD = 8u;
 @compute @workgroup_size(WG)
 fn sum(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = flat_index(id, groups, WG);
-  let size = p.m * p.n;
+  let area = p.m * p.n;
+  let size = p.results * area;
   if (i >= size) { return; }
   var v = 0.0;
   for (var slice = 0u; slice < p.slices; slice += AHEAD) {
@@ -33,7 +34,7 @@ fn sum(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups
     for (var l = 0u; l < AHEAD; l++) { v += next[l]; }
   }
   v *= p.alpha;
-  if (HAS_BIAS) { v += bias[i % p.n]; }
+  if (HAS_BIAS) { v += bias[i / area * p.n + i % p.n]; }
   if (HAS_ADD) { v += add[i]; }
   y[i] = v;
 }

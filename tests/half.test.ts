@@ -15,7 +15,7 @@ import { Tape } from "../src/tensor/tape.ts";
 import { byteLength, type ElementType, type PackedType, reshape, tensor } from "../src/tensor/tensor.ts";
 import { adapterOf, completeSettings } from "../src/train/catalog.ts";
 import { Lane } from "../src/train/lane.ts";
-import { frozenTensor, type Precision } from "../src/train/weights.ts";
+import { frozenTensors, type Precision } from "../src/train/weights.ts";
 import { gpu } from "./gpu.ts";
 import { close, given, Immediate, noise, read, unpacked } from "./launch.ts";
 import { disturb } from "./toy.ts";
@@ -127,7 +127,7 @@ describe("a weight of a checkpoint", () => {
   const shape = [67, 63];
   const values = noise(67 * 63, 1);
   const frozen = (dtype: FileType, precision: Precision, numbers = values, size: readonly number[] = shape) =>
-    frozenTensor(gpu, entry(numbers, dtype), size, "w", precision);
+    frozenTensors(gpu, new Map([["w", entry(numbers, dtype)]]), size, precision).get("w")!;
 
   test.each<[Precision, ...ElementType[]]>([
     ["checkpoint", "f32", "f16", "bf16"],

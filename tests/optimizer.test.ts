@@ -158,7 +158,7 @@ test("one tensor that is the gradient of two trainables reaches both", async () 
   const tape = new Tape(gpu.software);
   const y = tape.apply(gelu, { x: tape.apply(add, { a, b }, { factor: 1 }) }, { kind: "quick" });
   const grads = tape.backward(y, onGpu(new Float32Array(5).fill(1)));
-  for (const t of [a, b]) trainables.place(tape, t, grads.get(t)!);
+  trainables.place(tape, new Map([a, b].map((t) => [t, grads.get(t)!])));
   const { run, read } = await program(tape, []);
   run();
   const [da, db] = [await read(trainables.gradient(a)), await read(trainables.gradient(b))];

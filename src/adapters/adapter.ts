@@ -121,10 +121,17 @@ export interface AdapterDef<F extends Fields, T extends string, S extends string
   inner(layer: SiteShape, settings: Settings<F>): number;
   /** The terms of ΔW; none where the method changes no weight by factors. */
   factors(parts: Parts<T, S>, layer: SiteShape, settings: Settings<F>): readonly Factors[];
+  /** `down` of every term is not trained: its gradient, half the work on the way back, is never asked for. */
+  readonly frozenDown?: true;
   /** weight + ΔW in one fused launch, where that is better than multiplying the factors. */
   merge?(parts: Parts<T, S>, weight: Tensor, layer: SiteShape, settings: Settings<F>): Tensor;
   /** (out) What each row of `merged`, W + ΔW, is multiplied by. */
   rowScale?(parts: Parts<T, S>, merged: Tensor): Tensor;
+  /**
+   * `factors` and `rowScale` also take the trainables of several layers of one shape at once, stacked with one axis more in front, and
+   * then give stacked results; what is shared may stay the same for all.
+   */
+  readonly stacks?: true;
   /** Whether it trains this tensor of the model itself, by its name in the checkpoint. */
   trains?(name: string): boolean;
   /** The settings whose parameter count over `layers` is nearest to `budget`. Absent: its size is what it is. */

@@ -19,6 +19,7 @@ const dora = defineAdapter({
   init: (layer, { rank }, random) => ({ ...loraStart(layer, rank, random), magnitude: new Float32Array(layer.out) }),
   prime: (tape, weight) => ({ magnitude: tape.apply(rownorm, { x: weight }, {}) }),
   shared: () => ({}),
+  stacks: true,
   inner: (_layer, { rank }) => rank,
   factors: ({ trainable }, _layer, { rank, alpha }) => [{ up: trainable.b, down: trainable.a, gain: alpha / rank }],
   rowScale: ({ tape, trainable }, merged) =>

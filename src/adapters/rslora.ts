@@ -22,6 +22,7 @@ const rslora = defineAdapter({
   trainable: (layer, { rank }) => loraShapes(layer, rank),
   init: (layer, { rank }, random) => loraStart(layer, rank, random),
   shared: () => ({}),
+  stacks: true,
   inner: (_layer, { rank }) => rank,
   factors: ({ trainable }, _layer, { rank, alpha }) => [{ up: trainable.b, down: trainable.a, gain: alpha / Math.sqrt(rank) }],
   match(layers, settings, budget) {

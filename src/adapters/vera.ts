@@ -52,6 +52,8 @@ const vera = defineAdapter({
     const A = kaiming(generator, rank * inner, inner);
     return { basisA: { shape: [rank, inner], data: A }, basisB: { shape: [out, rank], data: kaiming(generator, out * rank, rank) } };
   },
+  stacks: true,
+  frozenDown: true,
   inner: (_layer, { rank }) => rank,
   factors({ tape, trainable: { b, d }, shared: { basisA, basisB } }, layer, { rank }) {
     const [A, B] = [

@@ -11,7 +11,7 @@ import { readTensor } from "../tensor/once.ts";
 import type { Launch } from "../tensor/op.ts";
 import { Arena } from "../tensor/plan.ts";
 import { Tape } from "../tensor/tape.ts";
-import { byteLength, type ElementType, isPacked, numel, owner, type Tensor, tensor } from "../tensor/tensor.ts";
+import { byteLength, type ElementType, isPacked, numel, storageOf, type Tensor, tensor } from "../tensor/tensor.ts";
 import type { Trial } from "../tensor/variant.ts";
 
 export interface Agreement {
@@ -82,7 +82,7 @@ function resultsOf(launches: readonly Launch[], inputs: ReadonlySet<Tensor>): Te
   const [written, read] = [new Set<Tensor>(), new Set<Tensor>()];
   for (const { shader: name, buffers } of launches) {
     const { bindings } = shader(name);
-    for (const [binding, x] of Object.entries(buffers)) (bindings.get(binding)?.access === "read" ? read : written).add(owner(x));
+    for (const [binding, x] of Object.entries(buffers)) (bindings.get(binding)?.access === "read" ? read : written).add(storageOf(x));
   }
   return [...written].filter((x) => !read.has(x) && !inputs.has(x));
 }

@@ -5,7 +5,7 @@ import { type Kernels, packAll, type Slice } from "../gpu/kernel.ts";
 import { readback, storage, upload } from "../gpu/memory.ts";
 import { shader } from "../gpu/shader.ts";
 import type { Launch, Recorder, Variant } from "../tensor/op.ts";
-import { type ElementType, isPacked, numel, owner, type PackedType, type Tensor, tensor } from "../tensor/tensor.ts";
+import { type ElementType, isPacked, numel, type PackedType, placeOf, type Tensor, tensor } from "../tensor/tensor.ts";
 
 const GUARD = 64; // words past the end of every buffer that nothing may touch
 const CANARY = 12345.5;
@@ -43,8 +43,8 @@ export class Guarded {
     const encoder = this.gpu.device.createCommandEncoder();
     const offsets: number[] = [];
     let end = 0;
-    for (const { buffer, size } of slices) {
-      encoder.copyBufferToBuffer(buffer, 0, all, end, size);
+    for (const { buffer, offset, size } of slices) {
+      encoder.copyBufferToBuffer(buffer, offset, all, end, size);
       offsets.push(end);
       end += size;
     }
@@ -131,11 +131,11 @@ export class Immediate implements Recorder {
 
 const words = (shape: readonly number[], type: ElementType): number => (isPacked({ type }) ? Math.ceil(numel(shape) / 2) : numel(shape));
 
-/** The whole buffer, guard included: WebGPU would hide a write past the end of a tighter binding. */
+/** All that follows in its buffer, guard included: WebGPU would hide a write past the end of a tighter binding. */
 function whole(x: Tensor): Slice {
-  const { buffer } = owner(x);
+  const { buffer, offset } = placeOf(x);
   if (!buffer) throw new Error("a tensor without a buffer");
-  return { buffer, offset: 0, size: buffer.size };
+  return { buffer, offset, size: buffer.size - offset };
 }
 
 /** The `n` numbers in packed words, by the reader of files: what `pack` wrote is read by another hand. */

@@ -120,18 +120,17 @@ export function encoder(scope: Scope, name: string, sizes: Encoder, names: Block
 
 function block(scope: Scope, sizes: Encoder, names: BlockNames, index: number, causal: boolean): Blocks {
   const { width, inner, heads, activation, eps, qkvBias = true } = sizes;
-  const linear = (target: "q" | "k" | "v" | "out" | "fc1" | "fc2", i: number, o: number, bias = true) =>
-    scope.linear(names[target], i, o, { block: index, target, bias });
+  const linear = (target: "out" | "fc1" | "fc2", i: number, o: number) => scope.linear(names[target], i, o, { block: index, target });
   const norm1 = scope.norm(names.norm1, width, eps);
-  const [q, k, v] = (["q", "k", "v"] as const).map((target) => linear(target, width, width, qkvBias)) as [Layer, Layer, Layer];
+  const qkv = scope.linears({ q: names.q, k: names.k, v: names.v }, width, width, { block: index, bias: qkvBias });
   const out = added(linear("out", width, width), names.scales && scope.tensor(names.scales[0], [width]));
   const norm2 = scope.norm(names.norm2, width, eps);
   const fc1 = linear("fc1", width, activation === "swiglu" ? 2 * inner : inner);
   const fc2 = added(linear("fc2", inner, width), names.scales && scope.tensor(names.scales[1], [width]));
   return (pass, x, batch, pick = (rows) => rows) => {
     const { tape } = pass;
-    const h = norm1(pass, x);
-    const mixed = tape.apply(attention, { q: q(pass, h), k: k(pass, h), v: v(pass, h) }, { batch, heads, causal });
+    const [q, k, v] = qkv(pass, norm1(pass, x)) as [Tensor, Tensor, Tensor];
+    const mixed = tape.apply(attention, { q, k, v }, { batch, heads, causal });
     const middle = out(pass, pick(mixed), pick(x));
     const wide = fc1(pass, norm2(pass, middle));
     const active = activation === "swiglu" ? tape.apply(swiglu, { x: wide }, {}) : tape.apply(gelu, { x: wide }, { kind: activation });

@@ -37,10 +37,15 @@ export interface Pass {
   readonly tape: Tape;
   /** x (rows, in) → x·Wᵀ + bias + add (rows, out); a lane puts its adapter here. */
   linear(site: Site, x: Tensor, add?: Tensor): Tensor;
+  /** The same of several sites of one shape that read the same x (rows, in): a result (rows, out) for each. */
+  linears(sites: readonly Site[], x: Tensor): readonly Tensor[];
 }
 
 /** `add` (rows, out) is summed into the result: the residual stream costs no launch of its own. */
 export type Layer = (pass: Pass, x: Tensor, add?: Tensor) => Tensor;
+
+/** Layers of one shape on the same input. */
+export type Layers = (pass: Pass, x: Tensor) => readonly Tensor[];
 
 /** What is asked of a tensor beside its name and shape. */
 export interface Wanted {
@@ -48,6 +53,8 @@ export interface Wanted {
   readonly values?: () => Float32Array<ArrayBuffer>;
   /** Its readers take 16-bit numbers too: matmul as its second factor, embed as its table. */
   readonly matrix?: boolean;
+  /** Names of tensors of the same shape that are used together, this one among them: they are to lie one after the other. */
+  readonly row?: readonly string[];
 }
 
 /** Looks a weight up by its checkpoint name; the shape is checked. */
@@ -94,20 +101,44 @@ export class Scope {
 
   /** Declares a site: its name, its shape and its place are stated once, here. */
   linear(name: string, inner: number, out: number, place: Pick<Site, "block" | "target"> & { readonly bias?: boolean }): Layer {
-    const { block, target, bias = true } = place;
-    const at = this.at(name);
-    const site: Site = {
-      path: this.#prefix + name,
-      tower: this.#tower,
-      in: inner,
-      out,
-      block,
-      target,
-      weight: at.tensor("weight", [out, inner], { matrix: true }),
-      ...(bias && { bias: at.tensor("bias", [out]) }),
-    };
-    this.sites.push(site);
+    const { target, ...rest } = place;
+    const [site] = this.#sitesOf({ [target]: name }, inner, out, rest) as [Site];
     return (pass, x, add) => pass.linear(site, x, add);
+  }
+
+  /** Declares sites that read the same input, by target. */
+  linears(
+    names: Readonly<Record<string, string>>,
+    inner: number,
+    out: number,
+    place: Pick<Site, "block"> & { readonly bias?: boolean },
+  ): Layers {
+    const sites = this.#sitesOf(names, inner, out, place);
+    return (pass, x) => pass.linears(sites, x);
+  }
+
+  #sitesOf(
+    names: Readonly<Record<string, string>>,
+    inner: number,
+    out: number,
+    { block, bias = true }: Pick<Site, "block"> & { readonly bias?: boolean },
+  ): Site[] {
+    const row = (part: string, shape: readonly number[], wanted?: Wanted) => {
+      const all = Object.values(names).map((name) => `${name}.${part}`);
+      return all.map((name) => this.tensor(name, shape, { ...wanted, row: all.map((one) => this.#prefix + one) }));
+    };
+    const weights = row("weight", [out, inner], { matrix: true });
+    const biases = bias ? row("bias", [out]) : [];
+    const sites = Object.entries(names).map(([target, name], i): Site => {
+      const own = biases[i];
+      return {
+        ...{ path: this.#prefix + name, tower: this.#tower, in: inner, out, block, target },
+        weight: weights[i] as Tensor,
+        ...(own && { bias: own }),
+      };
+    });
+    this.sites.push(...sites);
+    return sites;
   }
 }
 

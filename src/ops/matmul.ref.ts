@@ -9,16 +9,21 @@ const on = (m: number, n: number, k: number, { transA, transB }: Matmul = {}) =>
 export default defineOracle({
   op: matmul,
   reference({ a, b, bias, add }, shapes, { transA, transB, alpha = 1 }) {
-    const [rowsA, colsA] = shapes.a as [number, number];
-    const [rowsB, colsB] = shapes.b as [number, number];
+    const [rowsA, colsA] = shapes.a.slice(-2) as [number, number];
+    const [rowsB, colsB] = shapes.b.slice(-2) as [number, number];
     const [m, k] = transA ? [colsA, rowsA] : [rowsA, colsA];
     const n = transB ? rowsB : colsB;
-    const y = new Float64Array(m * n);
-    for (let i = 0; i < m; i++) {
-      for (let j = 0; j < n; j++) {
-        let sum = 0;
-        for (let l = 0; l < k; l++) sum += a[transA ? l * m + i : i * k + l]! * b[transB ? j * k + l : l * n + j]!;
-        y[i * n + j] = alpha * sum + (bias?.[j] ?? 0) + (add?.[i * n + j] ?? 0);
+    const stack = Math.max(a.length / (m * k), b.length / (k * n));
+    const y = new Float64Array(stack * m * n);
+    for (let s = 0; s < stack; s++) {
+      const [fromA, fromB] = [a.length > m * k ? s * m * k : 0, b.length > k * n ? s * k * n : 0];
+      for (let i = 0; i < m; i++) {
+        for (let j = 0; j < n; j++) {
+          let sum = 0;
+          for (let l = 0; l < k; l++) sum += a[fromA + (transA ? l * m + i : i * k + l)]! * b[fromB + (transB ? j * k + l : l * n + j)]!;
+          const at = (s * m + i) * n + j;
+          y[at] = alpha * sum + (bias?.[s * n + j] ?? 0) + (add?.[at] ?? 0);
+        }
       }
     }
     return y;
@@ -78,6 +83,27 @@ export default defineOracle({
       cfg: { transB: true },
     },
     { name: "packed, sliced along k", shapes: on(36, 20, 600), packed: { b: "f16" }, cfg: { alpha: 2 }, tolerance: 5e-5 },
+    // With their gradients they come stacked on either side, on both, and summed. Parts begin at multiples of 256 bytes.
+    {
+      name: "stack of weights, several tiles",
+      shapes: { a: [132, 64], b: [3, 128, 64], bias: [3, 128], add: [3, 132, 128] },
+      cfg: { transB: true },
+      tolerance: 5e-5,
+    },
+    { name: "stack of pairs", shapes: { a: [2, 80, 16], b: [2, 16, 64], add: [2, 80, 64] }, cfg: { alpha: 0.5 } },
+    { name: "stack of pairs, a transposed", shapes: { a: [2, 48, 64], b: [2, 48, 16] }, cfg: { transA: true } },
+    {
+      name: "stack of packed weights",
+      shapes: { a: [68, 32], b: [2, 64, 32], bias: [2, 64] },
+      packed: { b: "f16" },
+      cfg: { transB: true },
+    },
+    {
+      name: "stack sliced along k",
+      shapes: { a: [2, 640, 16], b: [640, 64], add: [2, 16, 64] },
+      cfg: { transA: true, alpha: 2 },
+      tolerance: 5e-5,
+    },
     { name: "cancelling, packed", shapes: on(8, 8, 64), packed: { b: "f16" }, cfg: {}, offset: { a: 100 }, tolerance: 2e-4 },
     { name: "cancelling", shapes: on(8, 8, 64), cfg: {}, offset: { a: 100 }, tolerance: 2e-4 },
   ],

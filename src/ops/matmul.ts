@@ -1,6 +1,7 @@
-import { isPacked, numel, type Tensor } from "../tensor/tensor.ts";
+import { partsOf, stackOf } from "../tensor/stack.ts";
+import { isPacked, numel, reshape, type Tensor } from "../tensor/tensor.ts";
 import { defineOp, flatGroups, packing, type Recorder } from "./op.ts";
-import { columnSum } from "./reduce.ts";
+import { columnSums } from "./reduce.ts";
 
 export interface Matmul {
   /** a is stored (k, m). */
@@ -12,6 +13,7 @@ export interface Matmul {
 
 /**
  * y (m, n) = alpha · op(a) (m, k) · op(b) (k, n) + bias (n) + add (m, n). A frozen b may be packed; all sums are f32.
+ * Of stacked operands, with one axis more in front, y (stack, m, n) is the product of each; one that is not stacked is the same for all.
  * The backward of each operand is a matmul of another layout, which adds a prior gradient on its way out.
  */
 export const matmul = defineOp<"a" | "b", "bias" | "add", Matmul>({
@@ -21,16 +23,18 @@ export const matmul = defineOp<"a" | "b", "bias" | "add", Matmul>({
   backward(r, { a, b }, _saved, dy, need, { transA = false, transB = false, alpha = 1 }, prior) {
     const grads: { a?: Tensor; b?: Tensor; bias?: Tensor; add?: Tensor } = {};
     if (need.a) {
+      const summed = isStack(dy) && !isStack(a);
       grads.a = transA
-        ? multiply(r, b, dy, { transA: transB, transB: true, alpha }, undefined, prior.a)
-        : multiply(r, dy, b, { transB: !transB, alpha }, undefined, prior.a);
+        ? multiply(r, b, dy, { transA: transB, transB: true, alpha, summed }, undefined, prior.a)
+        : multiply(r, dy, b, { transB: !transB, alpha, summed }, undefined, prior.a);
     }
     if (need.b) {
+      const summed = isStack(dy) && !isStack(b);
       grads.b = transB
-        ? multiply(r, dy, a, { transA: true, transB: transA, alpha }, undefined, prior.b)
-        : multiply(r, a, dy, { transA: !transA, alpha }, undefined, prior.b);
+        ? multiply(r, dy, a, { transA: true, transB: transA, alpha, summed }, undefined, prior.b)
+        : multiply(r, a, dy, { transA: !transA, alpha, summed }, undefined, prior.b);
     }
-    if (need.bias) grads.bias = columnSum(r, dy);
+    if (need.bias) grads.bias = columnSums(r, dy);
     if (need.add) grads.add = dy;
     return grads;
   },
@@ -63,6 +67,8 @@ const TILES = Object.entries({
   "32x32x16/4x4": 27,
 }).map(([name, rate]) => ({ name, rate, tile: tileOf(name) }));
 const UNITS = 132;
+/** What the depth of each product of a sum must be a multiple of: a tile then lies in one of them. */
+const DEEPEST = Math.max(...TILES.map(({ tile }) => tile.TILE_K));
 
 function tileOf(name: string): Tile {
   const [TILE_M, TILE_N, TILE_K, ROWS, COLS] = name.split(/[x/]/).map(Number) as [number, number, number, number, number];
@@ -90,6 +96,9 @@ interface Cut {
 }
 
 interface Product {
+  /** How many products there are, if operands are stacked; else 0. */
+  readonly stack: number;
+  readonly summed: boolean;
   readonly a: Tensor;
   readonly b: Tensor;
   readonly bias?: Tensor | undefined;
@@ -100,25 +109,67 @@ interface Product {
   readonly k: number;
 }
 
-export function multiply(r: Recorder, a: Tensor, b: Tensor, cfg: Matmul, bias?: Tensor, add?: Tensor): Tensor {
-  const { transA = false, transB = false } = cfg;
-  const [rowsA, colsA] = a.shape as [number, number];
-  const [rowsB, colsB] = b.shape as [number, number];
+/** op(a) · op(b) as in `matmul`; with `summed` the products of a stack are added up: y (m, n). */
+export function multiply(
+  r: Recorder,
+  a: Tensor,
+  b: Tensor,
+  cfg: Matmul & { readonly summed?: boolean },
+  bias?: Tensor,
+  add?: Tensor,
+): Tensor {
+  const { transA = false, transB = false, summed = false } = cfg;
+  const [rowsA, colsA] = a.shape.slice(-2) as [number, number];
+  const [rowsB, colsB] = b.shape.slice(-2) as [number, number];
   const [m, k] = transA ? [colsA, rowsA] : [rowsA, colsA];
   const [depth, n] = transB ? [colsB, rowsB] : [rowsB, colsB];
+  const stack = Math.max(...[a, b].map((x) => (isStack(x) ? (x.shape[0] as number) : 1)));
   if (k !== depth) throw new Error(`matmul: (${m}, ${k}) does not fit (${depth}, ${n})`);
-  if (add && numel(add.shape) !== m * n) throw new Error(`matmul: add is (${add.shape}), y is (${m}, ${n})`);
+  for (const x of [a, b]) if (isStack(x) && x.shape[0] !== stack) throw new Error(`matmul: stacks of ${x.shape[0]} and ${stack}`);
+  if (add && numel(add.shape) !== m * n * (summed ? 1 : stack)) throw new Error(`matmul: add is (${add.shape}), y is (${m}, ${n})`);
   for (const x of [a, bias, add]) {
     if (x && isPacked(x)) throw new Error(`matmul: ${x.label || "a tensor"} is stored as ${x.type}, which only b may be; unpack it first`);
   }
-  const product = { a, b, bias, add, cfg, m, n, k };
+  // One below the other they are one long product already.
+  if (summed && transA && !transB) return multiply(r, flat(a), flat(b), { ...cfg, summed: false }, bias, add);
+  const product: Product = {
+    a,
+    b,
+    bias,
+    add,
+    cfg: { transA, transB, alpha: cfg.alpha ?? 1 },
+    m,
+    n,
+    k,
+    stack: [a, b].some(isStack) ? stack : 0,
+    summed,
+  };
+  const isOdd = ![colsA, colsB, n].every((size) => size % 4 === 0) || (summed && k % DEEPEST > 0);
+  if (product.stack && (r.software || isOdd)) return apart(r, product);
   if (r.software) return direct(r, product);
-  if (![colsA, colsB, n].every((size) => size % 4 === 0)) return tiled(r, "matmul_any", anyCut(m, n, k), product);
-  const problem = `matmul ${m}x${n}x${k} ${transA ? "T" : "N"}${transB ? "T" : "N"} ${b.type}`;
-  const cut = r.pick(problem, cutsOf(m, n, k), (trial, some, given) => {
-    tiled(trial, "matmul", some, { a: given(a.shape), b: given(b.shape, b.type), cfg: { transA, transB }, m, n, k });
+  if (isOdd) return tiled(r, "matmul_any", anyCut(m, n, k), product);
+  const stacked = product.stack ? ` ${stack}${isStack(a) ? "a" : ""}${isStack(b) ? "b" : ""}${summed ? " summed" : ""}` : "";
+  const problem = `matmul ${m}x${n}x${k} ${transA ? "T" : "N"}${transB ? "T" : "N"} ${b.type}${stacked}`;
+  const cut = r.pick(problem, summed ? cutsOf(m, n, k * stack) : cutsOf(m * stack, n, k), (trial, some, given) => {
+    tiled(trial, "matmul", some, { ...product, a: given(a.shape), b: given(b.shape, b.type), bias: undefined, add: undefined });
   });
   return tiled(r, "matmul", cut, product);
+}
+
+const isStack = ({ shape }: Tensor): boolean => shape.length === 3;
+const flat = (x: Tensor): Tensor => reshape(x, [(x.shape[0] as number) * (x.shape[1] as number), x.shape[2] as number]);
+
+/** The products of a stack one by one. */
+function apart(r: Recorder, { a, b, bias, add, cfg, m, n, stack, summed }: Product): Tensor {
+  const of = (x: Tensor) => (isStack(x) ? partsOf(x) : Array.from({ length: stack }, () => x));
+  const [as, bs] = [of(a), of(b)];
+  if (summed)
+    return as.reduce<Tensor | undefined>((sum, one, i) => multiply(r, one, bs[i] as Tensor, cfg, i ? undefined : bias, sum), add) as Tensor;
+  const [biases, adds] = [bias && partsOf(reshape(bias, [stack, n])), add && partsOf(reshape(add, [stack, m, n]))];
+  return stackOf(
+    r,
+    as.map((one, i) => multiply(r, one, bs[i] as Tensor, cfg, biases?.[i], adds?.[i])),
+  );
 }
 
 const overridesOf = ({ b, bias, add, cfg: { transA = false, transB = false } }: Product) => ({
@@ -146,20 +197,25 @@ function direct(r: Recorder, product: Product): Tensor {
 }
 
 function tiled(r: Recorder, shader: "matmul" | "matmul_any", { tile, slices }: Omit<Cut, "name">, product: Product): Tensor {
-  const { m, n, k, cfg } = product;
+  const { a, b, m, n, k, cfg, stack, summed } = product;
   const alpha = cfg.alpha ?? 1;
   const buffers = buffersOf(product);
-  const isWhole = m % tile.TILE_M === 0 && n % tile.TILE_N === 0 && k % (slices * tile.TILE_K) === 0;
-  const overrides = { ...overridesOf(product), ...(shader === "matmul" && { WHOLE: Number(isWhole) }) };
-  const y = r.out([m, n]);
-  const parts = slices === 1 ? y : r.out([slices, m, n]);
+  const results = summed ? 1 : Math.max(1, stack);
+  const depth = summed ? k * stack : k;
+  const isWhole = m % tile.TILE_M === 0 && n % tile.TILE_N === 0 && depth % (slices * tile.TILE_K) === 0;
+  const overrides = overridesOf(product);
+  const y = r.out(stack && !summed ? [stack, m, n] : [m, n]);
+  const parts = slices === 1 ? y : r.out([slices, results, m, n]);
   r.run({
     shader,
     entry: "tiled",
     buffers: { ...buffers, y: parts },
-    params: { m, n, k, slices, alpha },
-    groups: [Math.ceil(n / tile.TILE_N), Math.ceil(m / tile.TILE_M), slices],
-    overrides,
+    params: {
+      ...{ m, n, k, slices, alpha },
+      ...(shader === "matmul" && { results, depth, step_a: isStack(a) ? m * k : 0, step_b: isStack(b) ? k * n : 0 }),
+    },
+    groups: [Math.ceil(n / tile.TILE_N), Math.ceil(m / tile.TILE_M), slices * results],
+    overrides: { ...overrides, ...(shader === "matmul" && { WHOLE: Number(isWhole), SUMMED: Number(summed) }) },
     knobs: { ...tile },
   });
   if (slices > 1) {
@@ -167,8 +223,8 @@ function tiled(r: Recorder, shader: "matmul" | "matmul_any", { tile, slices }: O
       shader: "matmul_sum",
       entry: "sum",
       buffers: { parts, bias: buffers.bias, add: buffers.add, y },
-      params: { m, n, slices, alpha },
-      groups: flatGroups(m * n, 64),
+      params: { m, n, results, slices, alpha },
+      groups: flatGroups(results * m * n, 64),
       overrides: { HAS_BIAS: overrides.HAS_BIAS, HAS_ADD: overrides.HAS_ADD },
     });
   }

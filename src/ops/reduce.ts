@@ -1,3 +1,4 @@
+import { partsOf, stackOf } from "../tensor/stack.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { defineOp, type Recorder } from "./op.ts";
 
@@ -27,6 +28,15 @@ export function columnSum(r: Recorder, x: Tensor): Tensor {
   r.run({ shader: "reduce", entry: "blocks", buffers: { x, y }, params: { n, rows }, ...launch });
   return blocks === 1 ? y : columnSum(r, y);
 }
+
+/** As `columnSum`; of stacked x (stack, rows, n) the sums of each (stack, n). */
+export const columnSums = (r: Recorder, x: Tensor): Tensor =>
+  x.shape.length === 3
+    ? stackOf(
+        r,
+        partsOf(x).map((part) => columnSum(r, part)),
+      )
+    : columnSum(r, x);
 
 /** y (D) = the sum over the rows of x (rows, D), as other ops use it for gradients; there is none of its own. */
 export const reduce = defineOp<"x">({

@@ -6,7 +6,7 @@ import { shader } from "../gpu/shader.ts";
 import type { Launch } from "./op.ts";
 import { Clock, Pace, submit } from "./pace.ts";
 import type { Tape } from "./tape.ts";
-import { byteLength, isPacked, owner, type Tensor } from "./tensor.ts";
+import { byteLength, isPacked, placeOf, storageOf, type Tensor } from "./tensor.ts";
 
 interface Dispatch {
   readonly launch: Launch;
@@ -160,8 +160,9 @@ export class Plan {
 }
 
 function sliceOf(tensor: Tensor, what: string): Slice {
-  if (!tensor.buffer) throw new Error(`${what} is read, but nothing has written it`);
-  return { buffer: tensor.buffer, offset: tensor.offset, size: byteLength(tensor) };
+  const { buffer, offset } = placeOf(tensor);
+  if (!buffer) throw new Error(`${what} is read, but nothing has written it`);
+  return { buffer, offset, size: byteLength(tensor) };
 }
 
 interface Layout {
@@ -194,7 +195,7 @@ function lifetimes(launches: readonly Launch[]): Life[] {
   launches.forEach((launch, at) => {
     const { bindings } = shader(launch.shader);
     for (const [name, bound] of Object.entries(launch.buffers)) {
-      const tensor = owner(bound);
+      const tensor = storageOf(bound);
       if (isPacked(tensor) && !/<(u32|vec[24]u)>/.test(bindings.get(name)?.type ?? "")) {
         const stored = `"${name}", ${tensor.label || "a tensor"}, is stored as ${tensor.type}`;
         throw new Error(`${launch.shader}.${launch.entry} reads no packed numbers, but ${stored}; unpack it first`);

@@ -1,6 +1,7 @@
 /** The record of one training step: launches in order, and reverse mode over them. Nothing runs here. */
 import { type AnyOp, flatGroups, type Given, type Grads, type Launch, type Named, type OpDef, type Recorder, type Variant } from "./op.ts";
-import { type ElementType, numel, owner, reshape, type Tensor, tensor } from "./tensor.ts";
+import { partsOf, stackOf } from "./stack.ts";
+import { type ElementType, numel, owner, reshape, storageOf, type Tensor, tensor } from "./tensor.ts";
 import { choiceKey, type Trial } from "./variant.ts";
 
 /** What an op gave. */
@@ -13,6 +14,14 @@ interface Node extends Applied {
   readonly op: AnyOp;
   readonly inputs: Readonly<Record<string, Tensor | undefined>>;
   readonly cfg: unknown;
+}
+
+/** Tensors that lie one after the other in a whole: what is computed of one is the gradient of the other. */
+interface Stacking {
+  readonly whole: Tensor;
+  readonly parts: readonly Tensor[];
+  /** The whole was made of the parts, and not the parts of the whole. */
+  readonly isStack: boolean;
 }
 
 /** An op whose result is computed again for the backward pass: how, and once it was, the second result and its launches. */
@@ -28,7 +37,7 @@ export class Tape implements Recorder {
   readonly #tuned: ReadonlyMap<string, string> | undefined;
   /** What was picked so far: index of the variant, by problem. */
   readonly #picked = new Map<string, number>();
-  readonly #nodes: Node[] = [];
+  readonly #nodes: (Node | Stacking)[] = [];
   readonly #once: { readonly op: AnyOp; readonly inputs: Node["inputs"]; readonly made: string; readonly y: Tensor }[] = [];
   /** By the first result. */
   readonly #again = new Map<Tensor, Again>();
@@ -100,6 +109,26 @@ export class Tape implements Recorder {
     return { y, saved };
   }
 
+  /** (n, …), the tensors of one shape (…) one after the other. What is still to be computed is computed there. */
+  stack(parts: readonly Tensor[]): Tensor {
+    const whole = stackOf(this, parts);
+    if (parts.some(({ needsGrad }) => needsGrad)) {
+      whole.needsGrad = true;
+      this.#nodes.push({ whole, parts, isStack: true });
+    }
+    return whole;
+  }
+
+  /** The n tensors (…) that x (n, …) is made of. If it needs a gradient, all of them must get theirs. */
+  parts(x: Tensor): Tensor[] {
+    const parts = partsOf(x);
+    if (x.needsGrad) {
+      for (const part of parts) part.needsGrad = true;
+      this.#nodes.push({ whole: x, parts, isStack: false });
+    }
+    return parts;
+  }
+
   /**
    * Records the backward pass from `y`, whose gradient is `dy`, and returns the gradient of every leaf that needs one.
    * Walks the ops in reverse, skips those that no gradient reaches, and asks each for the needed gradients only.
@@ -107,6 +136,10 @@ export class Tape implements Recorder {
   backward(y: Tensor, dy: Tensor): Map<Tensor, Tensor> {
     const grads = new Map<Tensor, Tensor>([[owner(y), dy]]);
     for (const node of this.#nodes.toReversed()) {
+      if ("parts" in node) {
+        this.#restack(node, grads);
+        continue;
+      }
       const grad = grads.get(owner(node.y));
       if (!grad) continue;
       grads.delete(owner(node.y));
@@ -136,9 +169,34 @@ export class Tape implements Recorder {
       if (!x || !need[name]) continue;
       const dx = result[name];
       if (!dx) throw new Error(`${op.name} gave no gradient of "${name}"`);
-      const known = grads.get(owner(x));
-      grads.set(owner(x), known ? this.#sum(known, dx) : dx);
+      this.#give(grads, x, dx);
     }
+  }
+
+  #restack({ whole, parts, isStack }: Stacking, grads: Map<Tensor, Tensor>): void {
+    const take = (x: Tensor) => {
+      const found = grads.get(owner(x));
+      grads.delete(owner(x));
+      return found && reshape(found, x.shape);
+    };
+    if (isStack) {
+      const grad = take(whole);
+      for (const [i, part] of (grad ? partsOf(grad) : []).entries()) {
+        const x = parts[i] as Tensor;
+        if (x.needsGrad) this.#give(grads, x, part);
+      }
+      return;
+    }
+    const found = parts.map(take);
+    if (found.every((grad) => !grad)) return;
+    const all = found.filter((grad) => grad !== undefined);
+    if (all.length < parts.length) throw new Error("Only some parts of a tensor have a gradient");
+    this.#give(grads, whole, stackOf(this, all));
+  }
+
+  #give(grads: Map<Tensor, Tensor>, x: Tensor, dx: Tensor): void {
+    const known = grads.get(owner(x));
+    grads.set(owner(x), known ? this.#sum(known, dx) : dx);
   }
 
   /** The inputs, with second results in place of those that are not kept. Their launches wait until it is known that something reads them. */
@@ -165,8 +223,8 @@ export class Tape implements Recorder {
       const again = x && this.#again.get(owner(x));
       const second = again?.second;
       if (!second || second.isPlaced) continue;
-      const home = owner(second.y);
-      if (!this.launches.slice(at).some(({ buffers }) => Object.values(buffers).some((b) => owner(b) === home))) continue;
+      const home = storageOf(second.y);
+      if (!this.launches.slice(at).some(({ buffers }) => Object.values(buffers).some((b) => storageOf(b) === home))) continue;
       second.isPlaced = true;
       this.launches.splice(at, 0, ...second.launches);
       this.#place(at, again.inputs);

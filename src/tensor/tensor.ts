@@ -16,6 +16,8 @@ export interface Tensor {
   buffer: GPUBuffer | undefined;
   /** Bytes from the start of `buffer`; a multiple of 256. */
   offset: number;
+  /** The tensor that it is a part of, and at which byte of it; see stack.ts. */
+  home?: { readonly of: Tensor; readonly at: number };
 }
 
 export const numel = (shape: readonly number[]): number => shape.reduce((product, n) => product * n, 1);
@@ -70,5 +72,19 @@ export class View implements Tensor {
 /** The same numbers as a constant: no gradient flows back through what is made of it. */
 export const detach = (x: Tensor): View => new View(x, x.shape, true);
 
-/** The tensor that owns the storage of `x`. */
+/** The tensor that `x` is a view of, to which its gradient belongs. */
 export const owner = (x: Tensor): Tensor => (x instanceof View ? x.source : x);
+
+/** The tensor that owns the storage of `x`: a part lies in its whole. */
+export function storageOf(x: Tensor): Tensor {
+  const { home } = owner(x);
+  return home ? storageOf(home.of) : owner(x);
+}
+
+/** Where `x` lies, in bytes from the start of its storage's buffer. */
+export function placeOf(x: Tensor): { readonly buffer: GPUBuffer | undefined; readonly offset: number } {
+  const { home, buffer, offset } = owner(x);
+  if (!home) return { buffer, offset };
+  const whole = placeOf(home.of);
+  return { buffer: whole.buffer, offset: whole.offset + home.at };
+}

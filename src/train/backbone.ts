@@ -13,7 +13,7 @@ import { type Tensor, tensor } from "../tensor/tensor.ts";
 import { type Built, buildModel, modelOf } from "./catalog.ts";
 import { InputError } from "./input.ts";
 import { frozenPass } from "./lane.ts";
-import { frozenTensor } from "./weights.ts";
+import { frozenTensors } from "./weights.ts";
 
 /** The files of a Hugging Face model folder. */
 export interface ModelFiles {
@@ -54,14 +54,15 @@ export class Backbone {
     this.#size = options.size;
     const precision = options.precision ?? "checkpoint";
     this.checkpoint = openCheckpoint(config, weights, modelOf(readObject(config, "config.json")).prefix);
-    const load: Weights = (name, shape, { values, matrix = false } = {}) => {
-      const made = () =>
-        values
-          ? tensor(shape, { label: name, buffer: upload(gpu, values(), name) })
-          : frozenTensor(gpu, this.checkpoint.entry(name, shape), shape, name, matrix ? precision : "full");
-      const found = this.#tensors.get(name) ?? made();
-      this.#tensors.set(name, found);
-      return found;
+    const load: Weights = (name, shape, { values, matrix = false, row = [name] } = {}) => {
+      if (!this.#tensors.has(name)) {
+        const entries = () => new Map(row.map((one) => [one, this.checkpoint.entry(one, shape)]));
+        const made = values
+          ? [[name, tensor(shape, { label: name, buffer: upload(gpu, values(), name) })] as const]
+          : frozenTensors(gpu, entries(), shape, matrix ? precision : "full");
+        for (const [one, found] of made) this.#tensors.set(one, found);
+      }
+      return this.tensor(name);
     };
     const built = buildModel(this.checkpoint.config, load, this.#size);
     this.def = built.def;
@@ -86,7 +87,8 @@ export class Backbone {
 
   /** Bytes of the weights on the GPU. */
   get bytes(): number {
-    return [...this.#tensors.values()].reduce((sum, { buffer }) => sum + (buffer?.size ?? 0), 0);
+    const buffers = new Set([...this.#tensors.values()].map(({ buffer }) => buffer));
+    return [...buffers].reduce((sum, buffer) => sum + (buffer?.size ?? 0), 0);
   }
 
   /** Token ids of texts, cut to the longest of them. Throws when the model has no text tower. */

@@ -1,5 +1,5 @@
 /** One method in the race: what it trains, and how it changes the model's layers. */
-import { type AnyAdapter, dropoutOf, type Values } from "../adapters/adapter.ts";
+import { type AnyAdapter, dropoutOf, type SiteShape, type Values } from "../adapters/adapter.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { Kernels } from "../gpu/kernel.ts";
 import { upload } from "../gpu/memory.ts";
@@ -15,6 +15,7 @@ import { numel, type Tensor, tensor } from "../tensor/tensor.ts";
 import { adapterOf, completeSettings } from "./catalog.ts";
 import { Trainables } from "./optimizer.ts";
 import type { LaneConfig } from "./run.ts";
+import { canStack, stackedAttached, stackedSites } from "./stacked.ts";
 import { type Attached, cheaperWay, mergedWeight, onActivations, onFactors, type Way, withUpdate } from "./way.ts";
 
 /** First values of a trainable. */
@@ -68,15 +69,20 @@ export class Lane {
     this.def = adapterOf(config.method);
     this.settings = completeSettings(this.def, config.settings);
     const values = new Map<string, Start>();
-    sites.forEach((site, s) => {
-      // Each tensor draws from a stream of its own, so that lanes and layers do not depend on one another.
-      const first = this.def.init(site, this.settings, (index) => uniform(seed, s + 1, index));
-      for (const [name, shape] of Object.entries(this.def.trainable(site, this.settings))) {
-        const data = given?.trainable.get(`${site.path}.${name}`) ?? first[name];
-        if (!data) throw new Error(`${this.def.title} gives no first values for "${name}"`);
-        values.set(`${site.path}.${name}`, { shape, data });
+    for (const row of rowsOf(sites)) {
+      const firsts = row.map((site) => {
+        // Each tensor draws from a stream of its own, so that lanes and layers do not depend on one another.
+        const stream = sites.indexOf(site) + 1;
+        return this.def.init(site, this.settings, (index) => uniform(seed, stream, index));
+      });
+      for (const [name, shape] of Object.entries(this.def.trainable(row[0] as Site, this.settings))) {
+        for (const [i, { path }] of row.entries()) {
+          const data = given?.trainable.get(`${path}.${name}`) ?? firsts[i]?.[name];
+          if (!data) throw new Error(`${this.def.title} gives no first values for "${name}"`);
+          values.set(`${path}.${name}`, { shape, data });
+        }
       }
-    });
+    }
     const trained = [...own].filter(([name]) => this.def.trains?.(name));
     for (const [name, { shape }] of trained) {
       const data = given?.trainable.get(name);
@@ -145,22 +151,41 @@ export class Lane {
 
   /** The model with this lane's adapters in place. `way` overrules the choice by cost. */
   pass(tape: Tape, training: boolean, way?: Way): Pass {
-    return {
-      tape,
-      linear: (site, x, sum) => {
-        const attached = this.attached(site);
-        const rest = { ...(site.bias && { bias: site.bias }), ...(sum && { add: sum }) };
-        const frozen = (b: Tensor) => tape.apply(matmul, { a: x, b, ...rest }, { transB: true });
-        if (!attached || attached.def.inner(site, this.settings) === 0) return frozen(site.weight);
-        const chosen = way ?? cheaperWay(attached, site, x.shape[0] as number, training);
-        if (chosen === "weight") return frozen(mergedWeight(tape, attached, site, site.weight));
-        if (chosen === "factors") return onFactors(tape, attached, site, site.weight, x, rest);
-        const p = training ? dropoutOf(this.settings) : 0;
-        const { seed, stream } = attached;
-        const seen = p > 0 ? tape.apply(dropout, { x, clock: this.trainables.clock }, { p, seed, stream }) : x;
-        return onActivations(tape, attached, site, site.weight, seen, frozen(site.weight));
-      },
+    const chosenFor = (attached: Attached, site: SiteShape, x: Tensor) => way ?? cheaperWay(attached, site, x.shape[0] as number, training);
+    const linear: Pass["linear"] = (site, x, sum) => {
+      const attached = this.attached(site);
+      const rest = { ...(site.bias && { bias: site.bias }), ...(sum && { add: sum }) };
+      const frozen = (b: Tensor) => tape.apply(matmul, { a: x, b, ...rest }, { transB: true });
+      if (!attached || attached.def.inner(site, this.settings) === 0) return frozen(site.weight);
+      const chosen = chosenFor(attached, site, x);
+      if (chosen === "weight") return frozen(mergedWeight(tape, attached, site, site.weight));
+      if (chosen === "factors") return onFactors(tape, attached, site, site.weight, x, rest);
+      const p = training ? dropoutOf(this.settings) : 0;
+      const { seed, stream } = attached;
+      const seen = p > 0 ? tape.apply(dropout, { x, clock: this.trainables.clock }, { p, seed, stream }) : x;
+      return onActivations(tape, attached, site, site.weight, seen, frozen(site.weight));
     };
+    const linears: Pass["linears"] = (sites, x) => {
+      const [site] = sites as [Site];
+      const all = sites.flatMap((one) => {
+        const attached = this.attached(one);
+        return attached && attached.def.inner(one, this.settings) > 0 ? [attached] : [];
+      });
+      const frozen = canStack(tape, sites, x) && (all.length === 0 || all.length === sites.length) && stackedSites(tape, sites);
+      const apart = () => sites.map((one) => linear(one, x));
+      if (!frozen) return apart();
+      const { weight, ...rest } = frozen;
+      const product = (b: Tensor) => tape.parts(tape.apply(matmul, { a: x, b, ...rest }, { transB: true }));
+      const [one] = all;
+      if (!one) return product(weight);
+      const chosen = chosenFor(one, site, x);
+      const stacked = chosen === "activations" ? undefined : stackedAttached(tape, all);
+      if (stacked && chosen === "factors") return tape.parts(onFactors(tape, stacked, site, weight, x, rest));
+      if (chosen !== "weight") return apart();
+      if (stacked) return product(mergedWeight(tape, stacked, site, weight));
+      return product(tape.stack(sites.map((each, i) => mergedWeight(tape, all[i] as Attached, each, each.weight))));
+    };
+    return { tape, linear, linears };
   }
 
   /** Whether the weight of a layer changes. */
@@ -208,12 +233,30 @@ export class Lane {
   }
 }
 
+/** Neighbours of one shape in one block, whose trainables of one name are to lie one after the other: they may be used as one. */
+function rowsOf(sites: readonly Site[]): Site[][] {
+  const rows: Site[][] = [];
+  for (const site of sites) {
+    const [first] = rows.at(-1) ?? [];
+    const isNext = first && (["tower", "block", "in", "out"] as const).every((name) => first[name] === site[name]);
+    if (isNext) rows.at(-1)?.push(site);
+    else rows.push([site]);
+  }
+  return rows;
+}
+
 /** A trainable, or the same place of a copy of all trainables. */
 const at = (live: Tensor, copy: GPUBuffer | undefined): Tensor => (copy ? tensor(live.shape, { buffer: copy, offset: live.offset }) : live);
 
 /** The model as it is in the checkpoint. */
-export const frozenPass = (tape: Tape): Pass => ({
-  tape,
-  linear: ({ weight, bias }, x, sum) =>
-    tape.apply(matmul, { a: x, b: weight, ...(bias && { bias }), ...(sum && { add: sum }) }, { transB: true }),
-});
+export function frozenPass(tape: Tape): Pass {
+  const product = (x: Tensor, { weight, ...rest }: Pick<Site, "weight" | "bias">, add?: Tensor) =>
+    tape.apply(matmul, { a: x, b: weight, ...rest, ...(add && { add }) }, { transB: true });
+  const linear: Pass["linear"] = ({ weight, bias }, x, sum) => product(x, { weight, ...(bias && { bias }) }, sum);
+  return {
+    tape,
+    linear,
+    linears: (sites, x) =>
+      canStack(tape, sites, x) ? tape.parts(product(x, stackedSites(tape, sites))) : sites.map((site) => linear(site, x)),
+  };
+}

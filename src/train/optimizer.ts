@@ -2,7 +2,7 @@
 import type { Gpu } from "../gpu/device.ts";
 import { storage, write } from "../gpu/memory.ts";
 import { flatGroups, type Recorder } from "../ops/op.ts";
-import { byteLength, numel, owner, type Tensor, tensor } from "../tensor/tensor.ts";
+import { byteLength, numel, placeOf, storageOf, type Tensor, tensor } from "../tensor/tensor.ts";
 
 export interface AdamW {
   readonly beta1: number;
@@ -83,22 +83,35 @@ export class Trainables {
     return tensor(shape, { label: "gradient", buffer: this.#gradient, offset });
   }
 
-  /** Gives the gradient of a trainable its fixed place, so that AdamW finds all of them in one buffer. */
-  place(r: Recorder, trainable: Tensor, gradient: Tensor): void {
-    const home = owner(gradient);
-    if (home.buffer === undefined) {
-      home.buffer = this.#gradient;
-      home.offset = trainable.offset;
-      return;
+  /** Gives the gradients, by trainable, their fixed places, so that AdamW finds all of them in one buffer. */
+  place(r: Recorder, gradients: ReadonlyMap<Tensor, Tensor>): void {
+    const bases = new Map<Tensor, number[]>(); // where each storage would have to begin for each gradient that lies in it
+    for (const [trainable, gradient] of gradients) {
+      const storage = storageOf(gradient);
+      bases.set(storage, [...(bases.get(storage) ?? []), trainable.offset - placeOf(gradient).offset]);
     }
-    // One tensor is the gradient of two trainables: the second one gets a copy, by way of the arena, because a dispatch may
-    // not read and write the same buffer.
+    const placed = new Set<Tensor>();
+    for (const [storage, [base, ...others]] of bases) {
+      const size = [...gradients].reduce((sum, [, dx]) => sum + (storageOf(dx) === storage ? byteLength(dx) : 0), 0);
+      if (storage.buffer || others.some((other) => other !== base) || size !== byteLength(storage)) continue;
+      Object.assign(storage, { buffer: this.#gradient, offset: base });
+      placed.add(storage);
+    }
+    for (const [trainable, gradient] of gradients) {
+      if (!placed.has(storageOf(gradient))) this.#copy(r, gradient, trainable);
+    }
+  }
+
+  /** For one tensor that is the gradient of two trainables, or parts that are no neighbours here. */
+  #copy(r: Recorder, gradient: Tensor, trainable: Tensor): void {
     const n = numel(trainable.shape);
-    const way = r.out(trainable.shape);
-    const copy = (a: Tensor, y: Tensor) =>
-      r.run({ shader: "elementwise", entry: "scale", buffers: { a, y }, params: { n, factor: 1 }, groups: flatGroups(n / 4) });
-    copy(gradient, way);
-    copy(way, this.gradient(trainable));
+    r.run({
+      shader: "elementwise",
+      entry: "scale",
+      buffers: { a: gradient, y: this.gradient(trainable) },
+      params: { n, factor: 1 },
+      groups: flatGroups(n / 4),
+    });
   }
 
   /** Records norm, history and update, after the backward pass. `rows` (batch, 2) holds loss and rightness per image. */

@@ -75,10 +75,11 @@ export function recordLoss(
 ): void {
   const { y: loss, saved } = tape.record(crossentropy, { logits: scores, labels, count }, { smoothing });
   const grads = tape.backward(loss, one);
-  for (const trainable of lane.trainables.tensors.values()) {
+  const found = [...lane.trainables.tensors.values()].flatMap((trainable) => {
     const gradient = grads.get(trainable);
-    if (gradient) lane.trainables.place(tape, trainable, gradient);
-  }
+    return gradient ? [[trainable, gradient] as const] : [];
+  });
+  lane.trainables.place(tape, new Map(found));
   lane.trainables.record(tape, loss, saved.rows as Tensor, adamw);
 }
 

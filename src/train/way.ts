@@ -44,7 +44,7 @@ export function cheaperWay({ def, settings }: Pick<Attached, "def" | "settings">
   const through = rows * thin * (layer.in + layer.out); // every row through both factors, there or back
   const costs: [Way, number][] = [
     ["weight", area * thin * (training ? 3 : 1) + (training ? rows * area : 0)],
-    ["factors", area * thin + (training && !def.merge ? 2 * through : Infinity)],
+    ["factors", area * thin + (training && !def.merge ? (def.frozenDown ? 1 : 2) * through : Infinity)],
     ["activations", def.rowScale ? Infinity : through * (training ? 3 : 1)],
   ];
   return costs.reduce((best, one) => (one[1] < best[1] ? one : best))[0];
