@@ -7,7 +7,7 @@ import { agreement } from "../src/lab/agreement.ts";
 import { arithmetic } from "../src/lab/arithmetic.ts";
 import { median, milliseconds } from "../src/lab/clock.ts";
 import { type Order, readOrder, usual, writeOrder } from "../src/lab/order.ts";
-import { flopsOf, grouped, kernelRates, type Profile, rate } from "../src/lab/profile.ts";
+import { explained, flopsOf, grouped, kernelRates, type Profile, rate } from "../src/lab/profile.ts";
 import { asText, type Report, runtimeName, verification } from "../src/lab/report.ts";
 import { runLab } from "../src/lab/run.ts";
 import type { Step } from "../src/lab/steps.ts";
@@ -241,7 +241,7 @@ describe("profiles", () => {
     knobs: { TILE_M: 64, TILE_N: 32 },
     ...more,
   });
-  const ceilings = { copy: 100, matmul: 0.001, side: 512 };
+  const ceilings = { copy: 100, matmul: 0.001, side: 512, between: 0 };
 
   test("put launches of the same kernel and shape together", () => {
     const other = launch(2, { knobs: { TILE_M: 32, TILE_N: 32 } });
@@ -264,7 +264,8 @@ describe("profiles", () => {
     expect(rate({ ms: 1, flops: 0, bytes: 5e7 }, ceilings)).toEqual({ gflops: 0, gbps: 50, share: 0.5 });
     expect(rate({ ms: 0, flops: 1, bytes: 1 }, ceilings).share).toBe(0);
     const groups = grouped([{ launch: launch(2), ms: 1 }]);
-    const profile: Profile = { model: "toy", method: "lora", stepMs: 2, ms: 1, groups };
+    const profile: Profile = { model: "toy", method: "lora", stepMs: 2, ms: 1, between: 0.5, groups };
+    expect(explained(profile)).toBe(0.75);
     const twice = kernelRates("toy", [profile, { ...profile, method: "dora" }, { ...profile, model: "clip-b32" }], ceilings);
     expect(twice).toEqual([expect.objectContaining({ model: "toy", ms: 1, ...rate({ ms: 1, flops: 128, bytes: 224 }, ceilings) })]);
   });
@@ -391,7 +392,7 @@ describe("from the report to README", () => {
     order: { ...usual(false), models: ["clip-b32"] },
     verified: [],
     agreements: [],
-    ceilings: { copy: 4000, matmul: 42.5, side: 4096 },
+    ceilings: { copy: 4000, matmul: 42.5, side: 4096, between: 0.002 },
     steps: [step("clip-b32", "lora", 40), step("clip-b32", "full", 60), step("clip-b32", "lora+full", 99), step("vit-ti16", "vera", 30)],
     profiles: [],
     kernels: [],

@@ -93,7 +93,7 @@ function added(attached: Attached, site: Site, rows: number, needed: boolean): [
     const either = Number(down.needsGrad || between);
     forward += way === "activations" ? through.in + through.out : merged;
     if (way === "weight") backward += merged * (ups + either);
-    else if (way === "factors") backward += through.in * (Number(up.needsGrad || between) + downs) + through.out * (either + ups);
+    else if (way === "factors") backward += (through.in + through.out) * (Number(up.needsGrad || between) + downs);
     else backward += through.in * (Number(needed) + either) + through.out * (Number(needed || either > 0) + ups);
   }
   return [forward, backward];

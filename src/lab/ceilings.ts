@@ -3,10 +3,11 @@ import type { Gpu } from "../gpu/device.ts";
 import type { Kernels } from "../gpu/kernel.ts";
 import { storage, upload } from "../gpu/memory.ts";
 import { add } from "../ops/add.ts";
+import { gelu } from "../ops/gelu.ts";
 import { matmul } from "../ops/matmul.ts";
-import { Arena } from "../tensor/plan.ts";
+import { Arena, type Plan } from "../tensor/plan.ts";
 import { Tape } from "../tensor/tape.ts";
-import { tensor } from "../tensor/tensor.ts";
+import { type Tensor, tensor } from "../tensor/tensor.ts";
 import { tune } from "../tensor/tuning.ts";
 import { milliseconds } from "./clock.ts";
 
@@ -16,6 +17,8 @@ export interface Ceilings {
   /** TFLOP/s of the best f32 matmul, and the side of the square matrices at which it was reached. */
   readonly matmul: number;
   readonly side: number;
+  /** Milliseconds that pass between two launches of different kernels of which one waits for the other; 0 without a clock on the GPU. */
+  readonly between: number;
 }
 
 /** Larger than the caches of the devices of today. */
@@ -38,7 +41,32 @@ export async function measureCeilings(gpu: Gpu, kernels: Kernels): Promise<Ceili
     const rate = flops / (await measureMatmul(gpu, kernels, side)) / 1e9;
     if (rate > best.matmul) best = { matmul: rate, side };
   }
-  return { copy, ...best };
+  return { copy, ...best, between: await measureBetween(gpu, kernels) };
+}
+
+/** Launches of a chain that does next to nothing. */
+const CHAIN = 1024;
+
+/**
+ * How much longer a launch takes in a chain of kernels that alternate than in a row of its own, which is how profiles time kernels: the
+ * rest is the device's, before it begins another kernel.
+ */
+async function measureBetween(gpu: Gpu, kernels: Kernels): Promise<number> {
+  if (!gpu.features.has("timestamp-query")) return 0;
+  const first = tensor([64], { buffer: upload(gpu, mixed(64), "chain") });
+  const chain = (length: number) => {
+    const tape = new Tape(gpu.software);
+    let x: Tensor = first;
+    for (let i = 0; i < length; i += 2) x = tape.apply(add, { a: tape.apply(gelu, { x }, { kind: "quick" }), b: first }, { factor: 1 });
+    return tape;
+  };
+  const arena = new Arena(gpu, kernels);
+  const [long, short] = (await arena.plan([chain(CHAIN), chain(2)])) as [Plan, Plan];
+  const together = await milliseconds(gpu, (encoder) => long.encode(encoder));
+  const alone = await short.profile(gpu, CHAIN);
+  arena.destroy();
+  first.buffer?.destroy();
+  return Math.max(0, together / CHAIN - alone.reduce((sum, { ms }) => sum + ms, 0) / alone.length);
 }
 
 async function measureCopy(gpu: Gpu, kernels: Kernels, bytes: number): Promise<number> {

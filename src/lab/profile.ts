@@ -24,9 +24,10 @@ export interface Group {
 export interface Profile {
   readonly model: TowerName;
   readonly method: string;
-  /** Milliseconds of the step, and of all groups together. */
+  /** Milliseconds of the step, of all groups together, and between their launches: so many times what the device takes for it. */
   readonly stepMs: number;
   readonly ms: number;
+  readonly between: number;
   /** From the longest to the shortest. */
   readonly groups: readonly Group[];
 }
@@ -52,11 +53,18 @@ const BUDGET_MS = 2000;
 const MOST = 256;
 
 /** Undefined without the GPU's clock (the feature "timestamp-query"). It trains: what the race holds afterwards is of no use. */
-export async function profileStep(race: Race, model: TowerName, method: string, stepMs: number): Promise<Profile | undefined> {
+export async function profileStep(
+  race: Race,
+  model: TowerName,
+  method: string,
+  stepMs: number,
+  between: number,
+): Promise<Profile | undefined> {
   if (!race.gpu.features.has("timestamp-query")) return undefined;
   const repeats = Math.min(MOST, Math.max(1, Math.round(BUDGET_MS / stepMs)));
-  const groups = grouped(await race.profile(repeats));
-  return { model, method, stepMs, ms: groups.reduce((sum, { ms }) => sum + ms, 0), groups };
+  const timed = await race.profile(repeats);
+  const ms = timed.reduce((sum, one) => sum + one.ms, 0);
+  return { model, method, stepMs, ms, between: between * timed.length, groups: grouped(timed) };
 }
 
 export function grouped(timed: readonly Timed[]): readonly Group[] {
@@ -109,8 +117,12 @@ const ATTENTION: Readonly<Record<string, number>> = {
   "attention_direct_backward.values": 2,
 };
 
-/** Matrices that a launch multiplies at once: attention has one for each head of each image. */
-const together = ({ shader, groups }: Launch): number => (shader === "attention_product" ? (groups[2] ?? 1) : 1);
+/** Explained share of the step. */
+export const explained = ({ ms, between, stepMs }: Profile): number => (ms + between) / stepMs;
+
+/** Matrices that a launch multiplies at once: attention has one for each head of each image, stacked layers one each. */
+const together = ({ shader, groups, params: { results = 1, depth, k = 1 } }: Launch): number =>
+  shader === "attention_product" ? (groups[2] ?? 1) : results * ((depth ?? k) / k);
 
 /** Floating-point operations of a launch's products of matrices. */
 export function flopsOf(launch: Launch): number {

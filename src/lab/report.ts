@@ -2,7 +2,7 @@
 import type { Agreement } from "./agreement.ts";
 import type { Ceilings } from "./ceilings.ts";
 import { type Order, TOWERS, type TowerName } from "./order.ts";
-import type { Group, KernelRate, Profile } from "./profile.ts";
+import { explained, type Group, type KernelRate, type Profile } from "./profile.ts";
 import type { Step } from "./steps.ts";
 import type { Deviation, VerifiedOp } from "./verify.ts";
 
@@ -130,8 +130,11 @@ export function asText(report: Report): string {
     for (const { problem, variant, failure } of apart) lines.push(`  WRONG ${problem}, ${variant}: ${failure}`);
   }
   if (ceilings) {
-    const { copy, matmul, side } = ceilings;
-    lines.push("", `copy ${figure(copy)} GB/s (read and written); best matmul ${speed({ gflops: 1000 * matmul, gbps: 0 })} at ${side}³`);
+    const { copy, matmul, side, between } = ceilings;
+    lines.push(
+      "",
+      `copy ${figure(copy)} GB/s (read and written); best matmul ${speed({ gflops: 1000 * matmul, gbps: 0 })} at ${side}³; ${figure(1000 * between)} µs between launches`,
+    );
   }
   const head = ["model", "method", "trained", "ms/step", "images/s", "MFU", "peak MiB", "how"];
   section(`training steps, batch ${order.batch}`, [
@@ -157,9 +160,10 @@ export function asText(report: Report): string {
         .map((kernel) => [`${figure(1000 * kernel.ms)} µs`, speed(kernel), percent(kernel.share), groupName(kernel)]),
     ]);
   }
-  for (const { model, method, ms, stepMs, groups } of profiles) {
+  for (const profile of profiles) {
+    const { model, method, ms, between, stepMs, groups } = profile;
     section(
-      `profile of ${model}, ${method}: ${figure(ms)} ms in kernels explain ${percent(ms / stepMs)} of the step's ${figure(stepMs)} ms`,
+      `profile of ${model}, ${method}: ${figure(ms)} ms in kernels and ${figure(between)} ms between them explain ${percent(explained(profile))} of the step's ${figure(stepMs)} ms`,
       [
         ...groups
           .slice(0, GROUPS_SHOWN)

@@ -153,7 +153,7 @@ function stepPart(model: TowerName, method: string, { batch, verify, profile }: 
         keep({ steps: [...steps, step] });
         if (!profile) return;
         say("Timing every kernel", 0.75);
-        const found = await profileStep(race, model, method, step.ms);
+        const found = await profileStep(race, model, method, step.ms, ceilings?.between ?? 0);
         if (!found) return;
         const all = [...profiles, found];
         const of = new Set(all.map((one) => one.model));

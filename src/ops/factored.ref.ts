@@ -54,7 +54,7 @@ export default defineOracle({
     { name: "in fours, with a diagonal", shapes: { ...on(68, 24, 36, 12), middle: [12] }, cfg: { gain: 1 } },
     {
       name: "stack, scaled",
-      shapes: { x: [8, 16], w: [2, 64, 16], up: [2, 64, 4], down: [2, 4, 16], scale: [2, 64], bias: [2, 64] },
+      shapes: { x: [16, 16], w: [2, 64, 16], up: [2, 64, 4], down: [2, 4, 16], scale: [2, 64], bias: [2, 64] },
       cfg: { gain: 2 },
       offset: { scale: 1 },
       tolerance: 5e-5,

@@ -1,6 +1,6 @@
 /** Where the time of a step goes. */
 import { useState } from "react";
-import type { Profile } from "../../lab/profile.ts";
+import { explained, type Profile } from "../../lab/profile.ts";
 import { figure, type Report } from "../../lab/report.ts";
 import { titleOf } from "../look.ts";
 import { count, percent } from "../numbers.ts";
@@ -17,7 +17,7 @@ export function Profiles({ report }: { readonly report: Report | null }) {
   return (
     <Finding
       title="Where the time goes"
-      says="All launches of one step, timed one by one by the GPU's own clock and put together by kernel and size. Their sum should explain the step: what is missing is time in which the GPU waited."
+      says="All launches of one step, timed one by one by the GPU's own clock and put together by kernel and size. With the time that this GPU takes between two launches they should explain the step: what is missing is time in which the GPU waited."
     >
       {report && report.profiles.length > 0 ? <Chosen profiles={report.profiles} /> : noClock(report)}
     </Finding>
@@ -27,7 +27,7 @@ export function Profiles({ report }: { readonly report: Report | null }) {
 function Chosen({ profiles }: { readonly profiles: readonly Profile[] }) {
   const [chosen, setChosen] = useState(0);
   const profile = profiles[chosen] ?? (profiles[0] as Profile);
-  const { ms, stepMs, groups } = profile;
+  const { ms, between, stepMs, groups } = profile;
   const launches = groups.reduce((sum, group) => sum + group.launches, 0);
   return (
     <>
@@ -39,7 +39,7 @@ function Chosen({ profiles }: { readonly profiles: readonly Profile[] }) {
       />
       <Figure
         title={`${count(launches)} launches`}
-        finding={`${figure(ms)} ms in kernels are ${percent(ms / stepMs, 0)} of the step's ${figure(stepMs)} ms.`}
+        finding={`${figure(ms)} ms in kernels and ${figure(between)} ms between them explain ${percent(explained(profile), 0)} of the step's ${figure(stepMs)} ms.`}
         table={() => ({
           head: ["Kernel", "Variant", "Launches", "Together", "Share", "GFLOP/s"],
           rows: groups.map((group) => [

@@ -65,7 +65,10 @@ export async function open({ block, rows, width, batch, heads, rank, linears, ..
     const norms = tape.apply(rownorm, { x: off }, {});
     const loss = tape.apply(matmul, { a: reshape(norms, [1, rows]), b: reshape(norms, [rows, 1]) }, { alpha: 1 / (rows * width) });
     const grads = tape.backward(y, tape.apply(rowscale, { x: off, scale }, {}));
-    lane.trainables.place(tape, new Map([...lane.trainables.tensors.values()].map((trainable) => [trainable, grads.get(trainable) as Tensor])));
+    lane.trainables.place(
+      tape,
+      new Map([...lane.trainables.tensors.values()].map((trainable) => [trainable, grads.get(trainable) as Tensor])),
+    );
     lane.trainables.record(tape, reshape(loss, [1]), rights, ADAMW);
     return tape;
   };
