@@ -190,8 +190,8 @@ describe.each([...adapters])("%s", (method, def) => {
     for (const [name, values] of moved) expect(bits(values), `${name} has not moved`).not.toBe(bits(first.get(name)!));
     expect([...moved.values()].reduce((sum, { length }) => sum + length, 0)).toBe(lane.parameters);
     for (const [name, { data, shape }] of toyWeights()) {
-      const { buffer } = on.tensor(name);
-      const now = new Float32Array(await readback(gpu, buffer as GPUBuffer, 0, 4 * numel(shape)));
+      const { buffer, offset } = on.tensor(name);
+      const now = new Float32Array(await readback(gpu, buffer as GPUBuffer, offset, 4 * numel(shape)));
       expect(bits(now), name).toBe(bits(data));
     }
   });
