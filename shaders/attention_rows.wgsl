@@ -1,7 +1,7 @@
 // attention_rows: what happens to the rows of scores between the products of attention_product.wgsl.
 //
-//   forward    one workgroup per row: w = softmax of s, and for the backward pass the log of its denominator and its largest key
-//   backward   one workgroup per row: w again, and ds = w * (dp - delta), the gradient of the scores
+//   forward    one workgroup per WG / LANES rows: w = softmax of s, and for the backward pass the log of its denominator and its largest key
+//   backward   one workgroup per WG / LANES rows: w again, and ds = w * (dp - delta), the gradient of the scores
 //
 // With dp[j] = dy · v[j], the textbook has delta = sum_j w[j] dp[j]. Where one key holds nearly all the weight, dp - delta is the
 // difference of equal numbers and loses every digit. Here dp is taken relative to the largest key's, exactly zero for that key itself:
@@ -22,26 +22,36 @@ struct Params { first: u32, rows: u32, tokens: u32, stride: u32, scale: f32 }
 
 override CAUSAL: bool = false;
 
-const WG = 32u; // knob
+const WG = 64u; // knob
+const LANES = 32u; // knob
 const HELD = 8u; // knob
 const LOWEST = -3.0e38;
 
-// Invocation `lane` has numbers lane, lane + WG, … of a row; HELD of them.
+// The LANES neighbours that share a row have its numbers in turn: HELD each.
 //! use group_sum
 
-// The largest of `v` over the workgroup, and the lowest of the `at` that have it.
+// The largest of `v` over the lanes of a row, and the lowest of the `at` that have it. In two rounds, as row_sum.
 var<workgroup> tops: array<vec2f, WG>;
-fn group_top(v: f32, at: f32, lane: u32) -> vec2f {
+fn row_top(v: f32, at: f32, lane: u32) -> vec2f {
+  let some = max(LANES / 8, 1);
   tops[lane] = vec2f(v, at);
   workgroupBarrier();
-  for (var half = WG / 2; half > 0; half >>= 1) {
-    if (lane < half) {
-      let other = tops[lane + half];
-      if (other.x > tops[lane].x || (other.x == tops[lane].x && other.y < tops[lane].y)) { tops[lane] = other; }
-    }
-    workgroupBarrier();
+  var top = vec2f(LOWEST, 0.0);
+  if (lane % LANES < some) {
+    for (var l = 0u; l < LANES / some; l++) { top = higher(top, tops[(lane + l * some) % WG]); }
+    tops[lane] = top;
   }
-  return tops[0];
+  workgroupBarrier();
+  top = vec2f(LOWEST, 0.0);
+  for (var l = 0u; l < some; l++) { top = higher(top, tops[(lane / LANES * LANES + l) % WG]); }
+  return top;
+}
+fn higher(a: vec2f, b: vec2f) -> vec2f {
+  return select(a, b, b.x > a.x || (b.x == a.x && b.y < a.y));
+}
+
+fn row_of(group: vec3u, groups: vec3u, lane: u32) -> u32 {
+  return (group.x + group.y * groups.x) * (WG / LANES) + lane / LANES;
 }
 
 // Keys that row `row` sees.
@@ -51,38 +61,40 @@ fn seen(row: u32) -> u32 {
 
 @compute @workgroup_size(WG)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let row = group.x + group.y * groups.x;
-  if (row >= p.rows) { return; }
+  let own = row_of(group, groups, lane);
+  let row = min(own, p.rows - 1); // barriers are for all
+  let first = lane % LANES;
   let limit = seen(row);
   var held = array<f32, HELD>();
   var top = LOWEST;
   var top_key = 0.0;
   for (var i = 0u; i < HELD; i++) {
-    let key = lane + i * WG;
+    let key = first + i * LANES;
     held[i] = select(LOWEST, s[row * p.stride + min(key, p.stride - 1)], key < limit);
     if (held[i] > top) {
       top = held[i];
       top_key = f32(key);
     }
   }
-  let best = group_top(top, top_key, lane);
+  let best = row_top(top, top_key, lane);
   var sum = 0.0;
   for (var i = 0u; i < HELD; i++) {
-    held[i] = select(0.0, exp(held[i] - best.x), lane + i * WG < limit);
+    held[i] = select(0.0, exp(held[i] - best.x), first + i * LANES < limit);
     sum += held[i];
   }
-  let total = group_sum(sum, lane);
+  let total = row_sum(sum, lane, LANES);
   for (var i = 0u; i < HELD; i++) {
-    let key = lane + i * WG;
-    if (key < p.stride) { w[row * p.stride + key] = held[i] / total; }
+    let key = first + i * LANES;
+    if (own < p.rows && key < p.stride) { w[row * p.stride + key] = held[i] / total; }
   }
-  if (lane == 0) { softmax[p.first + row] = vec2f(best.x + log(total), best.y); }
+  if (own < p.rows && first == 0) { softmax[p.first + row] = vec2f(best.x + log(total), best.y); }
 }
 
 @compute @workgroup_size(WG)
 fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let row = group.x + group.y * groups.x;
-  if (row >= p.rows) { return; }
+  let own = row_of(group, groups, lane);
+  let row = min(own, p.rows - 1);
+  let first = lane % LANES;
   let limit = seen(row);
   let soft = saved[p.first + row];
   let largest = u32(soft.y);
@@ -91,16 +103,16 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
   var relative = array<f32, HELD>();
   var sum = 0.0;
   for (var i = 0u; i < HELD; i++) {
-    let key = lane + i * WG;
+    let key = first + i * LANES;
     let at = row * p.stride + min(key, p.stride - 1);
     held[i] = select(0.0, exp(s[at] - soft.x), key < limit);
     relative[i] = select(dp[at] - c, 0.0, key == largest || key >= limit);
     sum += held[i] * relative[i];
   }
-  let d = group_sum(sum, lane);
+  let d = row_sum(sum, lane, LANES);
   for (var i = 0u; i < HELD; i++) {
-    let key = lane + i * WG;
-    if (key < p.stride) {
+    let key = first + i * LANES;
+    if (own < p.rows && key < p.stride) {
       w[row * p.stride + key] = held[i];
       ds[row * p.stride + key] = p.scale * held[i] * (relative[i] - d);
     }

@@ -1,11 +1,13 @@
 /** Layers on the same input: together they compute what they compute one by one. */
 import { describe, expect, test } from "vitest";
 import type { Site } from "../src/models/model.ts";
+import { add } from "../src/ops/add.ts";
 import { isStackable, stackOf } from "../src/tensor/stack.ts";
 import { Tape } from "../src/tensor/tape.ts";
 import { placeOf, storageOf, type Tensor, tensor } from "../src/tensor/tensor.ts";
 import { adapters } from "../src/train/catalog.ts";
 import { frozenPass, Lane } from "../src/train/lane.ts";
+import { Trainables } from "../src/train/optimizer.ts";
 import type { Way } from "../src/train/way.ts";
 import { gpu } from "./gpu.ts";
 import { draw, onGpu } from "./layer.ts";
@@ -80,6 +82,42 @@ test("the frozen model: one product, nothing is copied", async () => {
   expect(tape.launches.map(({ shader }) => shader)).toEqual(["matmul"]);
   const whole = storageOf(ys[0]!);
   expect(ys.map((y) => [storageOf(y) === whole, placeOf(y).offset])).toEqual([0, 1, 2].map((i) => [true, i * 4 * ROWS * WIDTH]));
+});
+
+test("trainables of one name are neighbours, so that nothing of a stack is copied", async () => {
+  const lane = await Lane.open(gpu, kernels, {
+    sites,
+    config: { method: "lora", settings: { rank: 4, alpha: 8 }, lr: 1 },
+    seed: 3,
+    head: new Map(),
+  });
+  const { launches } = await computed(lane, sites, "weight", true);
+  const places = ["q.b", "k.b", "v.b"].map((name) => lane.tensor(name).offset);
+  expect(places.map((offset) => offset - places[0]!)).toEqual([0, 1, 2].map((i) => i * 4 * 4 * WIDTH));
+  expect(launches.filter(({ shader, entry }) => shader === "elementwise" && entry === "scale")).toEqual([]);
+});
+
+test("the gradient of one of two parts alone is copied to its place, and the other's place is left alone", async () => {
+  const size = { shape: [64], data: draw(64, 1) };
+  const trainables = new Trainables(
+    gpu,
+    new Map([
+      ["a", size],
+      ["b", size],
+    ]),
+  );
+  const [a, b] = [...trainables.tensors.values()] as [Tensor, Tensor];
+  const tape = new Tape(false);
+  const [dy, other] = [draw(128, 2), draw(64, 3)];
+  const whole = tape.apply(add, { a: onGpu([2, 64], dy), b: onGpu([2, 64], dy) }, { factor: 1 });
+  const [first] = tape.parts(whole);
+  trainables.place(tape, new Map([[a, first!]]));
+  const kept = trainables.gradient(b);
+  gpu.device.queue.writeBuffer(kept.buffer!, kept.offset, other);
+  const made = await program(tape, []);
+  made.run();
+  expect([...(await made.read(trainables.gradient(a)))]).toEqual([...dy.subarray(0, 64)].map((v) => 2 * v));
+  expect([...(await made.read(kept))]).toEqual([...other]);
 });
 
 test("what lies elsewhere is copied, and what cannot be bound is refused", async () => {

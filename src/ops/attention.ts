@@ -206,14 +206,15 @@ function tilesFor(m: number, n: number): readonly Tile[] {
 function rows(r: Recorder, entry: "forward" | "backward", size: Size, some: Some, buffers: Readonly<Record<string, Tensor>>): void {
   const { heads, tokens, stride, scale, causal } = size;
   const count = some.count * heads * tokens;
-  const WG = stride > 256 ? 256 : 32;
+  const LANES = stride > 256 ? 256 : stride > 64 ? 32 : 16;
+  const WG = Math.max(128, LANES);
   r.run({
     shader: "attention_rows",
     entry,
     buffers,
     params: { first: some.first * heads * tokens, rows: count, tokens, stride, scale },
-    groups: flatGroups(count, 1),
+    groups: flatGroups(count, WG / LANES),
     overrides: { CAUSAL: Number(causal) },
-    knobs: { WG, HELD: Math.ceil(stride / WG) },
+    knobs: { WG, LANES, HELD: Math.ceil(stride / LANES) },
   });
 }

@@ -165,7 +165,53 @@ export const engine = [
     "while (low + 1 < high)",
     test("adapters", "match finds"),
   ],
-  ["lane: all layers draw the same", "src/train/lane.ts", "uniform(seed, s + 1, index)", "uniform(seed, 1, index)", adapters],
+  ["lane: all layers draw the same", "src/train/lane.ts", "uniform(seed, stream, index)", "uniform(seed, 1, index)", adapters],
+
+  // Stacks.
+  [
+    "stack: parts begin where the first one does",
+    "src/tensor/stack.ts",
+    "{ home: { of: x, at: i * size } }",
+    "{ home: { of: x, at: 0 } }",
+    test("stack"),
+  ],
+  [
+    "stack: what is to be computed goes where the first one goes",
+    "src/tensor/stack.ts",
+    "const home = { of: y, at: i * size };",
+    "const home = { of: y, at: 0 };",
+    test("stack"),
+  ],
+  [
+    "stack: neighbours in any order are taken as they lie",
+    "src/tensor/stack.ts",
+    "place.offset === offset + i * size",
+    "place.offset >= 0",
+    test("stack"),
+  ],
+  [
+    "tape: the whole keeps its gradient for itself",
+    "src/tensor/tape.ts",
+    "if (x.needsGrad) this.#give(grads, x, part);",
+    "",
+    test("stack", "lora"),
+  ],
+  ["optimizer: a whole gradient begins at the first trainable", "src/train/optimizer.ts", "offset: base }", "offset: 0 }", test("stack")],
+  [
+    "optimizer: a whole is placed for one of its parts",
+    "src/train/optimizer.ts",
+    " || size !== byteLength(storage)",
+    "",
+    test("stack", "one of two"),
+  ],
+  ["plan: a part is read from the whole's begin", "src/tensor/tensor.ts", "whole.offset + home.at", "whole.offset", test("stack")],
+  [
+    "lane: q's trainables lie beside its own",
+    "src/train/lane.ts",
+    "if (isNext) rows.at(-1)?.push(site);\n    else ",
+    "",
+    test("stack", "neighbours"),
+  ],
 
   // The tape and its plan.
   ["tape: frozen weights get gradients too", "src/tensor/tape.ts", "x?.needsGrad === true]", "x !== undefined]", test("tape")],
