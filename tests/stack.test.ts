@@ -91,10 +91,12 @@ test("trainables of one name are neighbours, so that nothing of a stack is copie
     seed: 3,
     head: new Map(),
   });
-  const { launches } = await computed(lane, sites, "weight", true);
+  const tape = new Tape(false);
+  lane.pass(tape, true, "weight").linears(sites, onGpu([ROWS, WIDTH], xs));
   const places = ["q.b", "k.b", "v.b"].map((name) => lane.tensor(name).offset);
   expect(places.map((offset) => offset - places[0]!)).toEqual([0, 1, 2].map((i) => i * 4 * 4 * WIDTH));
-  expect(launches.filter(({ shader, entry }) => shader === "elementwise" && entry === "scale")).toEqual([]);
+  // ΔW of all three, and their product.
+  expect(tape.launches.map(({ shader }) => shader)).toEqual(["matmul", "matmul"]);
 });
 
 test("the gradient of one of two parts alone is copied to its place, and the other's place is left alone", async () => {
