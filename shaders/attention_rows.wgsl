@@ -2,6 +2,7 @@
 //
 //   forward    one workgroup per WG / LANES rows: w = softmax of s, and for the backward pass the log of its denominator and its largest key
 //   backward   one workgroup per WG / LANES rows: w again, and ds = w * (dp - delta), the gradient of the scores
+//   kept       one workgroup per WG / LANES rows: ds from the w that forward wrote
 //
 // With dp[j] = dy · v[j], the textbook has delta = sum_j w[j] dp[j]. Where one key holds nearly all the weight, dp - delta is the
 // difference of equal numbers and loses every digit. Here dp is taken relative to the largest key's, exactly zero for that key itself:
@@ -19,6 +20,7 @@ struct Params { first: u32, rows: u32, tokens: u32, stride: u32, scale: f32 }
 @group(0) @binding(4) var<storage, read> saved: array<vec2f>;          // (B * heads * T, 2): what forward wrote to softmax
 @group(0) @binding(5) var<storage, read> dp: array<f32>;               // (B * heads * T, stride)
 @group(0) @binding(6) var<storage, read_write> ds: array<f32>;         // (B * heads * T, stride), times scale
+@group(0) @binding(7) var<storage, read> weights: array<f32>;          // (B * heads * T, stride): w of forward
 
 override CAUSAL: bool = false;
 
@@ -90,31 +92,51 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
   if (own < p.rows && first == 0) { softmax[p.first + row] = vec2f(best.x + log(total), best.y); }
 }
 
-@compute @workgroup_size(WG)
-fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let own = row_of(group, groups, lane);
+// ds of a row, from its weights `held`.
+fn write_gradient(held: ptr<function, array<f32, HELD>>, own: u32, lane: u32, limit: u32) {
   let row = min(own, p.rows - 1);
   let first = lane % LANES;
-  let limit = seen(row);
-  let soft = saved[p.first + row];
-  let largest = u32(soft.y);
+  let largest = u32(saved[p.first + row].y);
   let c = dp[row * p.stride + largest];
-  var held = array<f32, HELD>();
   var relative = array<f32, HELD>();
   var sum = 0.0;
   for (var i = 0u; i < HELD; i++) {
     let key = first + i * LANES;
-    let at = row * p.stride + min(key, p.stride - 1);
-    held[i] = select(0.0, exp(s[at] - soft.x), key < limit);
-    relative[i] = select(dp[at] - c, 0.0, key == largest || key >= limit);
-    sum += held[i] * relative[i];
+    let own_dp = dp[row * p.stride + min(key, p.stride - 1)];
+    relative[i] = select(own_dp - c, 0.0, key == largest || key >= limit);
+    sum += (*held)[i] * relative[i];
   }
   let d = row_sum(sum, lane, LANES);
   for (var i = 0u; i < HELD; i++) {
     let key = first + i * LANES;
-    if (own < p.rows && key < p.stride) {
-      w[row * p.stride + key] = held[i];
-      ds[row * p.stride + key] = p.scale * held[i] * (relative[i] - d);
-    }
+    if (own < p.rows && key < p.stride) { ds[row * p.stride + key] = p.scale * (*held)[i] * (relative[i] - d); }
   }
+}
+
+@compute @workgroup_size(WG)
+fn backward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let own = row_of(group, groups, lane);
+  let row = min(own, p.rows - 1);
+  let limit = seen(row);
+  let soft = saved[p.first + row];
+  var held = array<f32, HELD>();
+  for (var i = 0u; i < HELD; i++) {
+    let key = lane % LANES + i * LANES;
+    held[i] = select(0.0, exp(s[row * p.stride + min(key, p.stride - 1)] - soft.x), key < limit);
+    if (own < p.rows && key < p.stride) { w[row * p.stride + key] = held[i]; }
+  }
+  write_gradient(&held, own, lane, limit);
+}
+
+@compute @workgroup_size(WG)
+fn kept(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let own = row_of(group, groups, lane);
+  let row = min(own, p.rows - 1);
+  let limit = seen(row);
+  var held = array<f32, HELD>();
+  for (var i = 0u; i < HELD; i++) {
+    let key = lane % LANES + i * LANES;
+    held[i] = select(0.0, weights[row * p.stride + min(key, p.stride - 1)], key < limit);
+  }
+  write_gradient(&held, own, lane, limit);
 }

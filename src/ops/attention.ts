@@ -20,13 +20,16 @@ export const attention = defineOp<"q" | "k" | "v", never, Attention>({
       r.run({ ...direct(size), shader: "attention_direct", entry: "forward", buffers: { q, k, v, y, softmax } });
       return { y, saved: { softmax } };
     }
-    for (const some of chunks(size)) {
+    const saved: Record<string, Tensor> = { softmax };
+    const all = chunks(size);
+    for (const some of all) {
       const s = scores(r, size, some, q, k, size.scale);
       const w = r.out(s.shape);
       rows(r, "forward", size, some, { s, w, softmax });
       mixed(r, size, some, w, v, y);
+      if (all.length === 1 && size.stride <= KEPT * size.head) saved.w = w;
     }
-    return { y, saved: { softmax } };
+    return { y, saved };
   },
   backward(r, { q, k, v }, saved, dy, need, cfg) {
     const size = sizeOf(q, cfg);
@@ -42,13 +45,17 @@ export const attention = defineOp<"q" | "k" | "v", never, Attention>({
       return { q: dq, k: dk, v: dv };
     }
     for (const some of chunks(size)) {
-      const s = scores(r, size, some, q, k, size.scale);
-      const dp = scores(r, size, some, dy, v, 1);
-      const [w, ds] = [r.out(s.shape), r.out(s.shape)];
-      rows(r, "backward", size, some, { s, w, dp, ds, saved: softmax });
+      const isKept = saved.w !== undefined;
+      const w = saved.w ?? r.out(weightsOf(size, some));
+      if (need.q || need.k || !isKept) {
+        const dp = scores(r, size, some, dy, v, 1);
+        const ds = r.out(dp.shape);
+        if (isKept) rows(r, "kept", size, some, { weights: w, dp, ds, saved: softmax });
+        else rows(r, "backward", size, some, { s: scores(r, size, some, q, k, size.scale), w, dp, ds, saved: softmax });
+        if (need.q) mixed(r, size, some, ds, k, dq);
+        if (need.k) mixed(r, size, some, ds, q, dk, true);
+      }
       if (need.v) mixed(r, size, some, w, dy, dv, true);
-      if (need.q) mixed(r, size, some, ds, k, dq);
-      if (need.k) mixed(r, size, some, ds, q, dk, true);
     }
     return { q: dq, k: dk, v: dv };
   },
@@ -111,15 +118,20 @@ interface Some {
 /** Bytes of scores at one time: few enough to stay in a large GPU's cache, and in any GPU's memory. */
 const SCORES = 2 ** 25;
 
+/** The weights are kept for the way back where they are few: not many more numbers a row than q, k and v have together. */
+const KEPT = 4;
+
 function chunks({ batch, heads, tokens, stride }: Size): Some[] {
   const most = Math.max(1, Math.floor(SCORES / (4 * heads * tokens * stride)));
   const each = Math.ceil(batch / Math.ceil(batch / most));
   return Array.from({ length: Math.ceil(batch / each) }, (_, i) => ({ first: i * each, count: Math.min(each, batch - i * each) }));
 }
 
+const weightsOf = ({ heads, tokens, stride }: Size, { count }: Some) => [count * heads, tokens, stride];
+
 /** alpha · a · bᵀ, a and b being (batch · tokens, heads · head): (images, heads, tokens, stride), what is beyond `tokens` in a row is 0. */
 function scores(r: Recorder, size: Size, some: Some, a: Tensor, b: Tensor, alpha: number): Tensor {
-  const y = r.out([some.count * size.heads, size.tokens, size.stride]);
+  const y = r.out(weightsOf(size, some));
   const shape = { m: size.tokens, n: size.tokens, k: size.head, transA: false, transB: true };
   product(r, size, some, shape, { a, b, y }, { a: "heads", b: "heads", y: "scores" }, alpha);
   return y;
@@ -203,7 +215,13 @@ function tilesFor(m: number, n: number): readonly Tile[] {
   return TILES.toSorted((a, b) => cost(a) - cost(b)).slice(0, TRIED);
 }
 
-function rows(r: Recorder, entry: "forward" | "backward", size: Size, some: Some, buffers: Readonly<Record<string, Tensor>>): void {
+function rows(
+  r: Recorder,
+  entry: "forward" | "backward" | "kept",
+  size: Size,
+  some: Some,
+  buffers: Readonly<Record<string, Tensor>>,
+): void {
   const { heads, tokens, stride, scale, causal } = size;
   const count = some.count * heads * tokens;
   const LANES = stride > 256 ? 256 : stride > 64 ? 32 : 16;
