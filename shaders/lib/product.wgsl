@@ -17,8 +17,9 @@ const COLS4 = COLS / 4;
 // One vec4 of padding per row spreads the transposing stores over the banks.
 const STRIDE_A = TILE_M / 4 + 1;
 const STRIDE_B = TILE_N / 4 + 1;
-// Invocations side by side; the next ones are below them. A subgroup then covers a block, which reads few numbers of either tile.
-const ACROSS = 4u;
+// Invocations side by side, a divisor of SIDE_N; the next ones are below them. A subgroup then covers a block, which reads few numbers of
+// either tile.
+const ACROSS = select(select(1u, 2u, SIDE_N % 2 == 0), 4u, SIDE_N % 4 == 0);
 
 var<workgroup> tiles_a: array<vec4f, 2 * TILE_K * STRIDE_A>; // (2, TILE_K, TILE_M)
 var<workgroup> tiles_b: array<vec4f, 2 * TILE_K * STRIDE_B>; // (2, TILE_K, TILE_N)

@@ -200,13 +200,13 @@ interface Tile {
 
 /** Tiles as M × N × K / ROWS × COLS, of many sizes: 50, 65 and 197 rows are to fit into one or a few with little left over. */
 const TILES: readonly Tile[] =
-  "64x64x8/8x8 56x64x8/8x8 72x64x8/8x8 104x64x8/8x8 72x96x8/8x8 56x112x8/8x4 72x80x8/8x4 40x64x8/8x8 64x32x8/8x4 32x64x16/4x4 32x32x16/4x4"
+  "64x64x8/8x8 56x64x8/8x8 72x64x8/8x8 104x64x8/8x8 104x40x8/8x4 72x96x8/8x8 56x112x8/8x4 72x80x8/8x4 72x40x16/4x4 40x64x8/8x8 40x64x8/4x4 40x40x16/4x4 64x32x8/8x4 32x64x16/4x4 32x32x16/4x4"
     .split(" ")
     .map((name) => {
       const [TILE_M, TILE_N, TILE_K, ROWS, COLS] = name.split(/[x/]/).map(Number) as [number, number, number, number, number];
       return { name, TILE_M, TILE_N, TILE_K, ROWS, COLS };
     });
-const TRIED = 4;
+const TRIED = 6;
 
 /** The tiles that compute least beside the matrix, the best guess first; those with fewer numbers per invocation wait more for memory. */
 function tilesFor(m: number, n: number): readonly Tile[] {
