@@ -3,7 +3,7 @@
 //   dlambda[c]   = gain * sum_j g[c, j] * basis_a[k, j] * gamma[b, j]
 //   dgamma[b, j] = gain * sum_k g[c, j] * basis_a[k, j] * lambda[c]
 //
-//   diagonals   one workgroup per basis
+//   diagonals   one workgroup per basis, for each layer of a stack
 //
 // g comes in slices to be summed, and its first `bases` rows lie where dgamma is to be. `small` and, unless A is codes, stride_a must be
 // multiples of 4.
@@ -11,14 +11,14 @@
 struct Params { small: u32, rank: u32, bases: u32, stride_a: u32, slices: u32, gain: f32 }
 
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> rest: array<vec4f>;          // (slices * rank * bases - bases, small): all but the first rows of g
+@group(0) @binding(1) var<storage, read> rest: array<vec4f>;          // (stack, slices * rank * bases - bases, small): all but the first rows of g
 @group(0) @binding(2) var<storage, read> basis_a: array<vec4f>;       // (rank, stride_a), the first `small` columns; read unless SIGNED
 @group(0) @binding(3) var<storage, read> signs_a: array<u32>;         // (rank, stride_a), the first `small` columns; read if SIGNED
-@group(0) @binding(4) var<storage, read> lambda: array<f32>;          // (rank, bases)
-@group(0) @binding(5) var<storage, read> gamma: array<vec4f>;         // (bases, small)
+@group(0) @binding(4) var<storage, read> lambda: array<f32>;          // (stack, rank, bases)
+@group(0) @binding(5) var<storage, read> gamma: array<vec4f>;         // (stack, bases, small)
 @group(0) @binding(6) var<storage, read> levels: array<f32>;          // (2), the magnitudes of A and of B, read if SIGNED
-@group(0) @binding(7) var<storage, read_write> dlambda: array<f32>;   // (rank, bases)
-@group(0) @binding(8) var<storage, read_write> dgamma: array<vec4f>;  // (bases, small): the first rows of g, then dgamma
+@group(0) @binding(7) var<storage, read_write> dlambda: array<f32>;   // (stack, rank, bases)
+@group(0) @binding(8) var<storage, read_write> dgamma: array<vec4f>;  // (stack, bases, small): the first rows of g, then dgamma
 
 override WG: u32 = 64;
 override SIGNED: bool = false; // A as codes of two bits: bit 0 adds, bit 1 subtracts
@@ -39,8 +39,9 @@ fn a4(k: u32, j: u32) -> vec4f {
 }
 
 // Columns j to j + 3 of basis b, ranks k to k + RANKS - 1: writes dgamma, onto that of the ranks before, and adds to dlambda's sums.
-fn columns(sums: ptr<function, array<vec4f, RANKS4>>, k: u32, b: u32, j: u32) {
-  let at = (b * p.small + j) / 4;
+fn columns(sums: ptr<function, array<vec4f, RANKS4>>, layer: u32, k: u32, b: u32, j: u32) {
+  let at = ((layer * p.bases + b) * p.small + j) / 4;
+  let above = layer * (p.slices * p.rank - 1) * p.bases;
   let scale = gain() * gamma[at];
   var a: array<vec4f, RANKS>;
   for (var q = 0u; q < RANKS; q++) { a[q] = a4(min(k + q, p.rank - 1), j); }
@@ -48,14 +49,14 @@ fn columns(sums: ptr<function, array<vec4f, RANKS4>>, k: u32, b: u32, j: u32) {
   for (var s = 0u; s < p.slices; s++) {
     for (var q = 0u; q < RANKS; q++) {
       let row = (s * p.rank + min(k + q, p.rank - 1)) * p.bases + b;
-      if (q == 0 && row < p.bases) { g[q] = dgamma[at]; } else { g[q] += rest[((max(row, p.bases) - p.bases) * p.small + j) / 4]; }
+      if (q == 0 && row < p.bases) { g[q] = dgamma[at]; } else { g[q] += rest[((above + max(row, p.bases) - p.bases) * p.small + j) / 4]; }
     }
   }
   var sum: vec4f;
   if (k > 0) { sum = dgamma[at]; }
   for (var q = 0u; q < RANKS; q++) {
     if (k + q >= p.rank) { break; }
-    sum += gain() * lambda[(k + q) * p.bases + b] * (g[q] * a[q]);
+    sum += gain() * lambda[(layer * p.rank + k + q) * p.bases + b] * (g[q] * a[q]);
     (*sums)[q / 4][q % 4] += dot(g[q] * a[q], scale);
   }
   dgamma[at] = sum;
@@ -68,7 +69,7 @@ fn diagonals(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_inde
     var sums = array<vec4f, RANKS4>();
     for (var round = 0u; round < (p.small / 4 + WG - 1) / WG; round++) {
       let j = (round * WG + lane) * 4;
-      if (j < p.small) { columns(&sums, k, group.x, j); }
+      if (j < p.small) { columns(&sums, group.y, k, group.x, j); }
     }
     workgroupBarrier(); // all have read the sums before
     for (var t = 0u; t < RANKS4; t++) { parts[t * WG + lane] = sums[t]; }
@@ -84,7 +85,7 @@ fn diagonals(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_inde
     if (lane < RANKS && k + lane < p.rank) {
       var total = 0.0;
       for (var l = 0u; l < 8; l++) { total += parts[lane / 4 * WG + l][lane % 4]; }
-      dlambda[(k + lane) * p.bases + group.x] = total;
+      dlambda[(group.y * p.rank + k + lane) * p.bases + group.x] = total;
     }
   }
 }

@@ -124,7 +124,7 @@ const layer = (out: number, inner: number, rank: number) => {
 };
 
 // The tiles of large layers, and kinds of them that no layer is offered: one whose rows of 12 invocations do not fit the vectors of a
-// software adapter, which so shows a missing barrier, one that is kept twice, and one that its invocations load in unequal parts.
+// software adapter, which so shows a missing barrier, and one that its invocations load in unequal parts.
 describe.each([
   ["wide", 52, 100],
   ["tall", 100, 52],
@@ -140,7 +140,9 @@ describe.each([
   const want = compute(new Immediate(true));
 
   test.each([
-    ["64x128x8/8x8/1/1", 2],
+    ["64x128x8/8x8/1/2", 2],
+    ["64x96x8/8x8/2/2", 3],
+    ["48x96x16/4x12/4/2", 2],
     ["48x96x16/12x8/4/1", 1],
     ["48x48x12/4x4/1/1", 4],
     ["32x48x12/4x4/3/2", 1],

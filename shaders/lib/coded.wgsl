@@ -29,7 +29,7 @@ fn coded(loaded: vec4u) -> vec4f {
 }
 
 // Four numbers of B as they are loaded, columns c to c + 3 of row m: those past the last column are any numbers.
-fn load_b(m: u32, c: u32) -> vec4u {
+fn load_basis(m: u32, c: u32) -> vec4u {
   if (!WHOLE && (m >= p.large || c >= p.rank * p.bases)) { return vec4u(); }
   let row = m * p.stride_b;
   if (FORM == LEVELS) { return vec4u(basis_b[row + c / 4], 0, 0, 0); }

@@ -128,7 +128,7 @@ export interface AdapterDef<F extends Fields, T extends string, S extends string
   /** (out) What each row of `merged`, W + ΔW, is multiplied by. */
   rowScale?(parts: Parts<T, S>, merged: Tensor): Tensor;
   /**
-   * `factors` and `rowScale` also take the trainables of several layers of one shape at once, stacked with one axis more in front, and
+   * `merge`, or else `factors`, and `rowScale` also take the trainables of several layers of one shape at once, stacked with one axis more in front, and
    * then give stacked results; what is shared may stay the same for all.
    */
   readonly stacks?: true;

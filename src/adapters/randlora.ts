@@ -58,6 +58,7 @@ const isTernary = ({ basisA }: Pick<RandloraParts["shared"], "basisA">): boolean
  * pairing of columns and first values are PEFT's, bit for bit: λ is zero, γ is 1 / max(n, d). `count` gives n of d and r.
  */
 export const scaledBases = (count: (d: number, rank: number) => number) => ({
+  stacks: true as const,
   trainable(layer: SiteShape, { rank }: RandloraSettings) {
     const n = count(small(layer), rank);
     return { lambda: [rank, n], gamma: [n, small(layer)] };

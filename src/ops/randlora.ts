@@ -1,4 +1,5 @@
 import type { Given, Variant } from "../tensor/op.ts";
+import { partsOf, stackOf } from "../tensor/stack.ts";
 import { numel, type Tensor } from "../tensor/tensor.ts";
 import { defineOp, flatGroups, type Grads, type Named, type Recorder } from "./op.ts";
 
@@ -12,7 +13,7 @@ export interface RandloraMerge {
  * of A in memory). B is (≥ max(out, in), columns) and A is (rank, ≥ min(out, in)): one pair serves layers of all sizes, each
  * takes the corner it needs. λ is (rank, n), γ is (n, min(out, in)). When in > out the update is transposed.
  * B is f32, or u32 words of four one-byte codes, (rows, ⌈columns / 4⌉), which are indices of levels (256): the result is the
- * same bit for bit. Only λ and γ have gradients.
+ * same bit for bit. Only λ and γ have gradients. w, λ and γ may be stacked, for several layers of one shape, and y with them.
  */
 export const randlora = defineOp<"w" | "basisB" | "basisA" | "lambda" | "gamma", "levels", RandloraMerge>({
   name: "randlora",
@@ -38,6 +39,8 @@ interface Layer {
   readonly x: Inputs;
   readonly gain: number;
   readonly form: typeof FLOATS | typeof LEVELS | typeof SIGNS;
+  /** Layers in a stack; 0 where there is none. */
+  readonly stack: number;
   /** in > out. */
   readonly wide: boolean;
   readonly large: number;
@@ -50,10 +53,15 @@ interface Layer {
 
 export function merge(r: Recorder, kind: Kind, x: Inputs, gain: number): Tensor {
   const layer = layerOf(kind, x, gain);
-  if (isDirect(r, layer)) return mergeDirect(r, layer);
-  const { large, small, rank, bases, wide } = layer;
-  const problem = `${kind} merge ${large}x${small} ${rank}x${bases}${wide ? " wide" : ""}`;
-  const cut = r.pick(problem, cutsOf(large, small, rank * bases, 1), (trial, some, given) => {
+  if (isDirect(r, layer))
+    return layer.stack
+      ? stackOf(
+          r,
+          apart(x).map((one) => merge(r, kind, one, gain)),
+        )
+      : mergeDirect(r, layer);
+  const { large, small, rank, bases } = layer;
+  const cut = r.pick(problemOf("merge", layer), cutsOf(large, small * Math.max(1, layer.stack), rank * bases, 1), (trial, some, given) => {
     mergeTiled(trial, { ...layer, x: givenLike(x, given) }, some);
   });
   return mergeTiled(r, layer, cut);
@@ -61,20 +69,43 @@ export function merge(r: Recorder, kind: Kind, x: Inputs, gain: number): Tensor 
 
 export function project(r: Recorder, kind: Kind, x: Inputs, dy: Tensor, gain: number): Grads<"lambda" | "gamma"> {
   const layer = layerOf(kind, x, gain);
-  if (isDirect(r, layer)) return projectDirect(r, layer, dy);
-  const { large, small, rank, bases, wide } = layer;
-  const problem = `${kind} project ${large}x${small} ${rank}x${bases}${wide ? " wide" : ""}`;
+  if (isDirect(r, layer)) {
+    if (!layer.stack) return projectDirect(r, layer, dy);
+    const dys = partsOf(dy);
+    const all = apart(x).map((one, i) => project(r, kind, one, dys[i] as Tensor, gain));
+    const together = (name: "lambda" | "gamma") =>
+      stackOf(
+        r,
+        all.map((one) => one[name] as Tensor),
+      );
+    return { lambda: together("lambda"), gamma: together("gamma") };
+  }
+  const { large, small, rank, bases } = layer;
   // What is kept of all slices, less the rows that lie where dγ will be, is no larger than the layer.
   const most = Math.max(1, Math.floor((large + bases) / (rank * bases)));
-  const cut = r.pick(problem, cutsOf(rank * bases, small, large, most), (trial, some, given) => {
-    projectTiled(trial, { ...layer, x: givenLike(x, given) }, given(dy.shape), some);
-  });
+  const cut = r.pick(
+    problemOf("project", layer),
+    cutsOf(rank * bases, small * Math.max(1, layer.stack), large, most),
+    (trial, some, given) => {
+      projectTiled(trial, { ...layer, x: givenLike(x, given) }, given(dy.shape), some);
+    },
+  );
   return projectTiled(r, layer, dy, cut);
 }
 
+const problemOf = (what: string, { kind, large, small, rank, bases, wide, stack }: Layer): string =>
+  `${kind} ${what} ${large}x${small} ${rank}x${bases}${wide ? " wide" : ""}${stack ? ` ${stack} layers` : ""}`;
+
+/** The layers of a stack one by one. */
+function apart({ w, lambda, gamma, ...shared }: Inputs): Inputs[] {
+  const [lambdas, gammas] = [partsOf(lambda), partsOf(gamma)];
+  return partsOf(w).map((one, i) => ({ ...shared, w: one, lambda: lambdas[i] as Tensor, gamma: gammas[i] as Tensor }));
+}
+
 function layerOf(kind: Kind, x: Inputs, gain: number): Layer {
-  const [out, inner] = x.w.shape as [number, number];
-  const [rank, bases] = x.lambda.shape as [number, number];
+  const [out, inner] = x.w.shape.slice(-2) as [number, number];
+  const [rank, bases] = x.lambda.shape.slice(-2) as [number, number];
+  const stack = x.w.shape.length === 3 ? (x.w.shape[0] as number) : 0;
   const [large, small] = [Math.max(out, inner), Math.min(out, inner)];
   const stride_a = x.basisA.shape[1] as number;
   const [rowsB, stride_b] = x.basisB.shape as [number, number];
@@ -84,7 +115,7 @@ function layerOf(kind: Kind, x: Inputs, gain: number): Layer {
   if (rowsB < large || stride_b * inB < rank * bases || stride_a * inA < small) {
     throw new Error(`${kind}: bases (${x.basisB.shape}) and (${x.basisA.shape}) are too small for a (${out}, ${inner}) layer`);
   }
-  return { kind, x, gain, form, wide: inner > out, large, small, rank, bases, stride_a, stride_b };
+  return { kind, x, gain, form, stack, wide: inner > out, large, small, rank, bases, stride_a, stride_b };
 }
 
 /** The tiled kernels read everything four numbers at a time; the direct ones take any size. */
@@ -102,7 +133,7 @@ export interface Cut extends Variant {
 interface Tile {
   readonly TILE_M: number;
   readonly TILE_N: number;
-  readonly DEPTH: number;
+  readonly TILE_K: number;
   readonly ROWS: number;
   readonly COLS: number;
   readonly SPLIT: number;
@@ -110,47 +141,55 @@ interface Tile {
 }
 
 /**
- * The knobs in their order, a row for every tile. B is always on the side of its rows. More numbers per invocation with a deeper tile,
- * or with SPLIT, do not stay in registers (on an H200: ten times as slow).
+ * The knobs in their order, a name for every tile; B is always on the side of its rows. Those of 48 or 96 cut sides that are multiples
+ * of 768 into powers of two, which fill 132 multiprocessors but for 3 %.
  */
-const TILES = ["64x128x8/8x8/1/1", "96x64x8/8x8/1/1", "64x64x8/8x8/1/1", "32x64x32/8x4/4/1", "32x32x32/4x4/4/1", "16x32x64/4x4/8/1"];
+const TILES = [
+  ...["64x128x8/8x8/1/2", "64x96x8/8x8/2/2", "64x64x8/8x8/2/2", "96x96x8/12x12/2/2", "48x96x16/4x12/4/2", "48x96x32/4x12/4/1"],
+  ...["48x48x16/12x4/4/1", "32x64x32/8x4/4/1", "32x32x32/4x4/4/1", "16x32x64/4x4/8/1"],
+];
 
 /** From the name of a tile and the number of slices. */
 export function cutOf(name: string, slices: number): Cut {
-  const [TILE_M = 0, TILE_N = 0, DEPTH = 0, ROWS = 0, COLS = 0, SPLIT = 0, STAGES = 0] = name.split(/[x/]/).map(Number);
-  return { name: `${name}/s${slices}`, tile: { TILE_M, TILE_N, DEPTH, ROWS, COLS, SPLIT, STAGES }, slices };
+  const [TILE_M = 0, TILE_N = 0, TILE_K = 0, ROWS = 0, COLS = 0, SPLIT = 0, STAGES = 0] = name.split(/[x/]/).map(Number);
+  return { name: `${name}/s${slices}`, tile: { TILE_M, TILE_N, TILE_K, ROWS, COLS, SPLIT, STAGES }, slices };
 }
 
-/** What to try of a product (rows, cols) over `depth` in up to `most` slices, the best guess first. */
+/** What to try of a product (rows, cols) over `depth`, the best guess first: every tile in its best number of slices, `most` or fewer. */
 function cutsOf(rows: number, cols: number, depth: number, most: number): Cut[] {
-  const counts = Array.from({ length: Math.min(most, 4) }, (_, i) => i + 1);
-  const guesses = TILES.flatMap((name) => counts.map((slices) => cutOf(name, slices)))
-    // Slices are of whole tiles, and rounding up must leave something for the last one.
-    .filter(({ tile, slices }) => (slices - 1) * Math.ceil(depth / slices / tile.DEPTH) * tile.DEPTH < depth)
-    .map((cut) => ({ cut, cycles: guess(cut, rows, cols, depth) }))
-    .sort((x, y) => x.cycles - y.cycles);
-  return guesses.filter(({ cycles }, i, [best]) => i < 6 && best && cycles < 2 * best.cycles).map(({ cut }) => cut);
+  const guesses = TILES.map((name) => {
+    const cuts = Array.from({ length: Math.min(most, 4) }, (_, i) => cutOf(name, i + 1))
+      // Slices are of whole tiles, and rounding up must leave something for the last one.
+      .filter(({ tile, slices }) => (slices - 1) * Math.ceil(depth / slices / tile.TILE_K) * tile.TILE_K < depth)
+      .map((cut) => ({ cut, cycles: guess(cut, rows, cols, depth) }))
+      .sort((x, y) => x.cycles - y.cycles);
+    return cuts[0] as (typeof cuts)[number];
+  }).sort((x, y) => x.cycles - y.cycles);
+  const limit = 2 * (guesses[0] as { cycles: number }).cycles;
+  const cuts = guesses.filter(({ cycles }) => cycles < limit).map(({ cut }) => cut);
+  // Unless it is measured, a variant must be one that every device can run.
+  const first = cuts.find(({ tile }) => invocations(tile) <= 256) ?? cutOf("16x32x64/4x4/8/1", 1);
+  return [first, ...cuts.filter((cut) => cut !== first)];
 }
+
+const invocations = ({ TILE_M, TILE_N, ROWS, COLS, SPLIT }: Tile): number => (TILE_M / ROWS) * (TILE_N / COLS) * SPLIT;
 
 /** Multiprocessors of the card that the guess is made for. */
 const UNITS = 132;
-/** Its cycles from the load of a number to the product with it. */
-const LATENCY = 900;
 
-/** Cycles of a product, within some 20 %. */
+/** Cycles of a product there, within some 10 %. */
 function guess({ tile, slices }: Cut, rows: number, cols: number, depth: number): number {
-  const { TILE_M, TILE_N, DEPTH, ROWS, COLS, SPLIT } = tile;
+  const { TILE_M, TILE_N, TILE_K, ROWS, COLS, SPLIT } = tile;
   const rounds = Math.ceil((Math.ceil(rows / TILE_M) * Math.ceil(cols / TILE_N) * slices) / UNITS);
   // For each step of the depth: 128 multiply-adds a cycle, and 32 numbers a cycle through workgroup memory.
   const products = (TILE_M * TILE_N) / 128;
-  const reads = ((TILE_M * TILE_N) / 32) * (1 / ROWS + 1 / COLS) + 0.17 * TILE_M + 0.1 * TILE_N;
-  const work = DEPTH * (0.85 * products + 0.6 * reads);
+  const reads = ((TILE_M * TILE_N) / 32) * (1 / ROWS + 1 / COLS);
+  const work = 1.14 * products + 0.5 * reads + 0.07 * TILE_M;
   // A few invocations alone wait for memory more than they compute.
-  const invocations = rounds * (TILE_M / ROWS) * (TILE_N / COLS) * SPLIT;
-  const busy = Math.min(1, (invocations + 64) / 512);
-  const gathering = SPLIT === 1 ? 0 : 25 * ROWS * COLS;
-  const step = Math.max((rounds * work) / busy, LATENCY + work / 2);
-  return Math.ceil(depth / slices / DEPTH) * step + rounds * gathering + 300 * slices;
+  const busy = Math.min(1, (rounds * invocations(tile) + 383) / 812);
+  const gathering = SPLIT === 1 ? 0 : 66 * ROWS * COLS;
+  const steps = Math.ceil(depth / slices / TILE_K) * TILE_K;
+  return rounds * ((steps * work) / busy + gathering) + 2000 * slices;
 }
 
 /** A buffer that is declared must be bound, read or not. */
@@ -163,17 +202,17 @@ const frozenOf = ({ x, form }: Layer) => ({
 });
 
 function mergeTiled(r: Recorder, layer: Layer, { tile }: Cut): Tensor {
-  const { x, gain, form, wide, large, small, rank, bases, stride_a, stride_b } = layer;
+  const { x, gain, form, stack, wide, large, small, rank, bases, stride_a, stride_b } = layer;
   const [out, inner] = wide ? [small, large] : [large, small];
   const knobs = { ...(wide ? turned(tile) : tile), TRANSPOSED: Number(wide) };
-  const whole = large % tile.TILE_M === 0 && small % tile.TILE_N === 0 && (rank * bases) % tile.DEPTH === 0;
-  const y = r.out([out, inner]);
+  const whole = large % tile.TILE_M === 0 && small % tile.TILE_N === 0 && (rank * bases) % tile.TILE_K === 0;
+  const y = r.out(x.w.shape);
   r.run({
     shader: "randlora",
     entry: "merge",
     buffers: { w: x.w, basis_b: x.basisB, ...frozenOf(layer), y },
     params: { large, small, rank, bases, stride_a, stride_b, gain },
-    groups: [Math.ceil(inner / knobs.TILE_N), Math.ceil(out / knobs.TILE_M)],
+    groups: [Math.ceil(inner / knobs.TILE_N), Math.ceil(out / knobs.TILE_M), Math.max(1, stack)],
     overrides: { FORM: form, WHOLE: Number(whole) },
     knobs,
   });
@@ -189,19 +228,20 @@ const turned = ({ TILE_M, TILE_N, ROWS, COLS, ...tile }: Tile): Tile => ({
 });
 
 function projectTiled(r: Recorder, layer: Layer, dy: Tensor, { tile, slices }: Cut): Grads<"lambda" | "gamma"> {
-  const { x, gain, form, wide, large, small, rank, bases, stride_a, stride_b } = layer;
+  const { x, gain, form, stack, wide, large, small, rank, bases, stride_a, stride_b } = layer;
+  const layers = Math.max(1, stack);
   const rows = rank * bases;
-  const whole = rows % tile.TILE_M === 0 && small % tile.TILE_N === 0 && large % (slices * tile.DEPTH) === 0;
+  const whole = rows % tile.TILE_M === 0 && small % tile.TILE_N === 0 && large % (slices * tile.TILE_K) === 0;
   const dlambda = r.out(x.lambda.shape);
   const dgamma = r.out(x.gamma.shape);
-  const rest = r.out([Math.max(1, slices * rows - bases), small]);
+  const rest = r.out([Math.max(1, layers * (slices * rows - bases)), small]);
   r.run({
     shader: "randlora_project",
     entry: "project",
     buffers: { basis_b: x.basisB, levels: x.levels ?? x.lambda, dy, first: dgamma, rest },
     params: { large, small, rank, bases, stride_b, slices },
-    groups: [Math.ceil(small / tile.TILE_N), Math.ceil(rows / tile.TILE_M), slices],
-    overrides: { FORM: form, WHOLE: Number(whole), TRANSPOSED: Number(wide) },
+    groups: [Math.ceil(small / tile.TILE_N), Math.ceil(rows / tile.TILE_M), layers * slices],
+    overrides: { FORM: form, WHOLE: Number(whole), TRANS_B: Number(wide) },
     knobs: { ...tile },
   });
   r.run({
@@ -209,7 +249,7 @@ function projectTiled(r: Recorder, layer: Layer, dy: Tensor, { tile, slices }: C
     entry: "diagonals",
     buffers: { rest, ...frozenOf(layer), dlambda, dgamma },
     params: { small, rank, bases, stride_a, slices, gain },
-    groups: [bases],
+    groups: [bases, layers],
     overrides: { WG: small > 512 ? 256 : 64, SIGNED: Number(form === SIGNS) },
     knobs: { RANKS: rank > 4 ? 8 : 4 },
   });

@@ -8,7 +8,13 @@ const plainLoop = test("train", "plain loop");
 
 export const engine = [
   // RandLoRA and LoRA.
-  ["randlora: dγ without λ", "shaders/randlora_diagonals.wgsl", "lambda[(k + q) * p.bases + b] * (g", "(g", op("randlora", "for a GPU")],
+  [
+    "randlora: dγ without λ",
+    "shaders/randlora_diagonals.wgsl",
+    "lambda[(layer * p.rank + k + q) * p.bases + b] * (g",
+    "(g",
+    op("randlora", "for a GPU"),
+  ],
   ["randlora: dλ with twice its gain", "shaders/randlora_diagonals.wgsl", "+= dot(g", "+= 2 * dot(g", op("randlora", "for a GPU")],
   [
     "randlora: gradients without their gain",
@@ -35,8 +41,8 @@ export const engine = [
   [
     "randlora: columns are paired by the rank",
     "shaders/randlora.wgsl",
-    "lambda[v.k * p.bases + v.b]",
-    "lambda[v.b * p.rank + v.k]",
+    "lambda[(layer * p.rank + v.k) * p.bases + v.b]",
+    "lambda[layer * p.rank * p.bases + v.b * p.rank + v.k]",
     op("randlora", "for a GPU"),
   ],
   [
@@ -108,8 +114,8 @@ export const engine = [
   [
     "randlora: the gradient of a wide layer is not transposed",
     "src/ops/randlora.ts",
-    "TRANSPOSED: Number(wide) },\n    knobs: { ...tile }",
-    "TRANSPOSED: 0 },\n    knobs: { ...tile }",
+    "TRANS_B: Number(wide) },\n    knobs: { ...tile }",
+    "TRANS_B: 0 },\n    knobs: { ...tile }",
     op("randlora", "for a GPU"),
   ],
   ["factored: the middle is left out of up's gradient", "src/ops/factored.ts", "byColumn(r, product, middle)", "product", op("factored")],
