@@ -112,7 +112,7 @@ export const kernels = [
     "shaders/lib/tiles.wgsl",
     "if (STAGES == 1) { workgroupBarrier(); }",
     "",
-    test("tiles", "wide in tiles of 48x96x16/12x8"),
+    test("tiles", "wide in tiles of 48x48x12"),
   ],
   [
     "tiles: those kept twice are always stored in one place",
