@@ -29,6 +29,8 @@ const TILE_N = 64u; // knob
 const TILE_K = 8u; // knob
 const ROWS = 8u; // knob
 const COLS = 8u; // knob
+const SPLIT = 1u; // knob
+const STAGES = 2u; // knob
 
 // Where the matrices of this workgroup begin.
 var<private> from_a: u32;
@@ -73,13 +75,10 @@ fn tiled(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) l
   let row = group.y * TILE_M;
   var mine: Mine;
   add_up(&mine, lane, row, col, 0u, p.k);
-  for (var i = 0u; i < ROWS; i++) {
-    let m = row + (row_of(lane) + (i / 4) * SIDE_M) * 4 + i % 4;
-    if (m >= p.m) { continue; }
-    for (var j = 0u; j < COLS4; j++) {
-      let n = col + (col_of(lane) + j * SIDE_N) * 4;
-      if (n >= p.n) { continue; }
-      y[(from_y + m * p.y_stride + n) / 4] = p.alpha * mine.sums[i * COLS4 + j];
-    }
+  for (var s = 0u; s < KEPT; s++) {
+    let place = place_of(s, lane);
+    let m = row + place.x;
+    let n = col + place.y;
+    if (m < p.m && n < p.n) { y[(from_y + m * p.y_stride + n) / 4] = p.alpha * mine.sums[s]; }
   }
 }

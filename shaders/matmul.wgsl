@@ -33,6 +33,8 @@ const TILE_N = 64u; // knob
 const TILE_K = 16u; // knob
 const ROWS = 4u; // knob
 const COLS = 4u; // knob
+const SPLIT = 1u; // knob
+const STAGES = 2u; // knob
 
 var<private> result: u32; // which one of them this workgroup is for
 
@@ -95,19 +97,17 @@ fn tiled(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) l
   var mine: Mine;
   add_up(&mine, lane, row, col, begin, end);
 
-  for (var i = 0u; i < ROWS; i++) {
-    let m = row + (row_of(lane) + (i / 4) * SIDE_M) * 4 + i % 4;
-    if (m >= p.m) { continue; }
-    for (var j = 0u; j < COLS4; j++) {
-      let n = col + (col_of(lane) + j * SIDE_N) * 4;
-      if (n >= p.n) { continue; }
-      var v = mine.sums[i * COLS4 + j];
-      if (p.slices == 1) {
-        v *= p.alpha;
-        if (HAS_BIAS) { v += bias[(result * p.n + n) / 4]; }
-        if (HAS_ADD) { v += add[((result * p.m + m) * p.n + n) / 4]; }
-      }
-      y[((group.z * p.m + m) * p.n + n) / 4] = v;
+  for (var s = 0u; s < KEPT; s++) {
+    let place = place_of(s, lane);
+    let m = row + place.x;
+    let n = col + place.y;
+    if (!WHOLE && (m >= p.m || n >= p.n)) { continue; }
+    var v = mine.sums[s];
+    if (p.slices == 1) {
+      v *= p.alpha;
+      if (HAS_BIAS) { v += bias[(result * p.n + n) / 4]; }
+      if (HAS_ADD) { v += add[((result * p.m + m) * p.n + n) / 4]; }
     }
+    y[((group.z * p.m + m) * p.n + n) / 4] = v;
   }
 }

@@ -1,11 +1,12 @@
 /** The tiles and slices that kernels choose for large sizes, on sizes that a software adapter can do. */
 import { describe, expect, test } from "vitest";
+import { attention } from "../src/ops/attention.ts";
 import { type Matmul, matmul } from "../src/ops/matmul.ts";
 import type { Launch, Recorder } from "../src/ops/op.ts";
-import { type Cut, cutOf, randlora } from "../src/ops/randlora.ts";
+import { cutOf, randlora } from "../src/ops/randlora.ts";
 import { pack } from "../src/tensor/half.ts";
 import type { Variant } from "../src/tensor/op.ts";
-import { type ElementType, numel, tensor } from "../src/tensor/tensor.ts";
+import { type ElementType, numel, type PackedType, type Tensor, tensor } from "../src/tensor/tensor.ts";
 import { close, given, Immediate, noise, read, unpacked } from "./launch.ts";
 import { product, transpose } from "./layer.ts";
 
@@ -24,6 +25,18 @@ class Changed extends Immediate {
   }
 }
 
+/** Takes one variant for all problems. */
+class Picking extends Immediate {
+  readonly #variant: Variant;
+  constructor(variant: Variant) {
+    super(false);
+    this.#variant = variant;
+  }
+  override pick<V extends Variant>(): V {
+    return this.#variant as V;
+  }
+}
+
 // The layouts of a linear layer and of its weight's gradient: every way of loading a tile once. A software adapter compiles these for long.
 test.each<[boolean, boolean, ElementType]>([
   [false, true, "f32"],
@@ -36,7 +49,7 @@ test.each<[boolean, boolean, ElementType]>([
   const b = type === "f16" ? unpacked(words, type, k * n) : drawn;
   const r = new Changed((launch) => {
     if (launch.shader !== "matmul") return launch;
-    return { ...launch, groups: [2, 2, 1], knobs: { TILE_M: 128, TILE_N: 128, TILE_K: 8, ROWS: 8, COLS: 8 } };
+    return { ...launch, groups: [2, 2, 1], knobs: { TILE_M: 128, TILE_N: 128, TILE_K: 8, ROWS: 8, COLS: 8, SPLIT: 1, STAGES: 2 } };
   });
   const inputs = {
     a: given(transA ? [k, m] : [m, k], a),
@@ -50,6 +63,55 @@ test.each<[boolean, boolean, ElementType]>([
   const plain = product(transA ? transpose(a, k, m) : a, transB ? transpose(b, n, k) : b, m, k, n);
   const want = plain.map((v, i) => 0.5 * v + bias[i % n]! + add[i]!);
   close(await read(y), want, 2e-5, "y");
+});
+
+// Every number of parts that an invocation's sums are gathered from, with all that a product does besides.
+test.each<[string, Matmul, PackedType | "f32"]>([
+  ["64x64x16/8x8/2/1", { transB: true }, "f16"],
+  ["32x64x32/8x8/4/1", {}, "bf16"],
+  ["16x16x64/4x4/4/1", { transA: true }, "f32"],
+])("matmul in tiles of %s and slices: alpha, bias and add, %j, b stored as %s", async (name, { transA = false, transB = false }, type) => {
+  const [m, n, k] = [68, 76, 300];
+  const [a, drawn, bias, add] = [noise(m * k, 1), noise(k * n, 2), noise(n, 3), noise(m * n, 4)];
+  const words = type === "f32" ? drawn : pack(drawn, type);
+  const b = type === "f32" ? drawn : unpacked(pack(drawn, type), type, k * n);
+  const plain = product(transA ? transpose(a, k, m) : a, transB ? transpose(b, n, k) : b, m, k, n);
+  const want = plain.map((v, i) => 0.5 * v + bias[i % n]! + add[i]!);
+  const [TILE_M, TILE_N, TILE_K, ROWS, COLS, SPLIT, STAGES] = name.split(/[x/]/).map(Number);
+  const knobs = { TILE_M: TILE_M!, TILE_N: TILE_N!, TILE_K: TILE_K!, ROWS: ROWS!, COLS: COLS!, SPLIT: SPLIT!, STAGES: STAGES! };
+  for (const slices of [1, 2]) {
+    const r = new Picking({ name, ...{ tile: knobs, slices } });
+    const { y } = matmul.forward(
+      r,
+      {
+        a: given(transA ? [k, m] : [m, k], a),
+        b: given(transB ? [n, k] : [k, n], words, type),
+        bias: given([n], bias),
+        add: given([m, n], add),
+      },
+      { transA, transB, alpha: 0.5 },
+    );
+    expect(r.launches[0]).toMatchObject({ shader: "matmul", knobs, params: { slices } });
+    await r.flush();
+    close(await read(y), want, 5e-5, `y of ${slices} slices`);
+  }
+});
+
+// Tiles of each number of parts, and such as are not square; a software adapter computes row by row.
+test.each(["64x64x16/8x8/2/1", "40x64x16/8x8/4/1", "68x80x16/4x8/1/1", "72x72x16/8x4/1/1"])("attention in tiles of %s", async (name) => {
+  const [batch, heads, tokens, head] = [1, 2, 41, 12];
+  const shape = [batch * tokens, heads * head];
+  const [q, k, v, dy] = [1, 2, 3, 4].map((seed) => given(shape, noise(numel(shape), seed))) as [Tensor, Tensor, Tensor, Tensor];
+  const compute = async (r: Immediate) => {
+    const { y, saved = {} } = attention.forward(r, { q, k, v }, { batch, heads });
+    const grads = attention.backward!(r, { q, k, v }, saved, dy, { q: true, k: true, v: true }, { batch, heads }, {});
+    await r.flush();
+    return { y: await read(y), q: await read(grads.q!), k: await read(grads.k!), v: await read(grads.v!) };
+  };
+  const [TILE_M, TILE_N, TILE_K, ROWS, COLS, SPLIT, STAGES] = name.split(/[x/]/).map(Number);
+  const tile = { name, TILE_M: TILE_M!, TILE_N: TILE_N!, TILE_K: TILE_K!, ROWS: ROWS!, COLS: COLS!, SPLIT: SPLIT!, STAGES: STAGES! };
+  const [got, want] = [await compute(new Picking(tile)), await compute(new Immediate(true))];
+  for (const what of ["y", "q", "k", "v"] as const) close(got[what], want[what], 2e-5, what);
 });
 
 test.each([false, true])("matmul in slices of k that are summed onto a prior, a transposed: %s", async (transA) => {
@@ -101,18 +163,6 @@ test.each<[string, number, number, number, Matmul, number]>([
   expect(others).toEqual([]);
 });
 
-/** Has every product cut in one way. */
-class Cutting extends Immediate {
-  readonly #cut: Cut;
-  constructor(cut: Cut) {
-    super(false);
-    this.#cut = cut;
-  }
-  override pick<V extends Variant>(): V {
-    return this.#cut as Variant as V;
-  }
-}
-
 // A layer of several workgroups in both directions and its bases, none of whose sizes a tile divides.
 const layer = (out: number, inner: number, rank: number) => {
   const [small, large, bases] = [Math.min(out, inner), Math.max(out, inner), Math.ceil(Math.min(out, inner) / rank)];
@@ -146,7 +196,7 @@ describe.each([
     ["48x48x12/4x4/1/1", 4],
     ["32x48x12/4x4/3/2", 1],
   ])("in tiles of %s and %i slices is what software adapters compute", async (name, slices) => {
-    const got = await compute(new Cutting(cutOf(name, slices)));
+    const got = await compute(new Picking(cutOf(name, slices)));
     for (const what of ["y", "lambda", "gamma"] as const) close(got[what], (await want)[what], 2e-5, what);
   });
 });

@@ -171,15 +171,15 @@ function product(
   for (const name of ["a", "b", "y"] as const) {
     for (const [field, value] of Object.entries(layouts[kinds[name]])) params[`${name}_${field}`] = value;
   }
-  const run = (to: Recorder, { TILE_M, TILE_N, TILE_K, ROWS, COLS }: Tile, buffers: Abc<Tensor>) =>
+  const run = (to: Recorder, { name: _, ...tile }: Tile, buffers: Abc<Tensor>) =>
     to.run({
       shader: "attention_product",
       entry: "tiled",
       buffers: { ...buffers },
       params,
-      groups: [Math.ceil(n / TILE_N), Math.ceil(m / TILE_M), some.count * heads],
+      groups: [Math.ceil(n / tile.TILE_N), Math.ceil(m / tile.TILE_M), some.count * heads],
       overrides: { TRANS_A: Number(transA), TRANS_B: Number(transB) },
-      knobs: { TILE_M, TILE_N, TILE_K, ROWS, COLS },
+      knobs: tile,
     });
   const problem = `attention ${m}x${n}x${k} ${transA ? "T" : "N"}${transB ? "T" : "N"} ${some.count}x${heads}x${head}`;
   const tile = r.pick(problem, tilesFor(m, n), (trial, variant, given) => {
@@ -196,16 +196,20 @@ interface Tile {
   readonly TILE_K: number;
   readonly ROWS: number;
   readonly COLS: number;
+  readonly SPLIT: number;
+  readonly STAGES: number;
 }
 
-/** Tiles as M × N × K / ROWS × COLS, of many sizes: 50, 65 and 197 rows are to fit into one or a few with little left over. */
-const TILES: readonly Tile[] =
-  "64x64x8/8x8 56x64x8/8x8 72x64x8/8x8 104x64x8/8x8 104x40x8/8x4 72x96x8/8x8 56x112x8/8x4 72x80x8/8x4 72x40x16/4x4 40x64x8/8x8 40x64x8/4x4 40x40x16/4x4 64x32x8/8x4 32x64x16/4x4 32x32x16/4x4"
-    .split(" ")
-    .map((name) => {
-      const [TILE_M, TILE_N, TILE_K, ROWS, COLS] = name.split(/[x/]/).map(Number) as [number, number, number, number, number];
-      return { name, TILE_M, TILE_N, TILE_K, ROWS, COLS };
-    });
+/** Tiles as M × N × K / ROWS × COLS / SPLIT / STAGES, of many sizes: 50, 65 and 197 rows are to fit into one or a few with little left over. */
+const TILES: readonly Tile[] = [
+  ...["104x112x8/8x8/1/2", "104x64x8/8x8/1/2", "72x72x16/8x4/1/1", "68x80x16/4x8/1/1", "52x112x16/4x8/1/1", "64x64x8/8x8/1/2"],
+  ...["56x64x8/8x8/1/2", "52x64x16/4x8/1/1", "64x64x16/8x8/2/1", "40x64x16/8x8/4/1", "36x72x16/4x4/1/2", "64x64x16/4x4/1/1"],
+  ...["64x32x8/8x4/1/2", "32x32x16/4x4/1/2"],
+].map((name) => {
+  const numbers = name.split(/[x/]/).map(Number) as [number, number, number, number, number, number, number];
+  const [TILE_M, TILE_N, TILE_K, ROWS, COLS, SPLIT, STAGES] = numbers;
+  return { name, TILE_M, TILE_N, TILE_K, ROWS, COLS, SPLIT, STAGES };
+});
 const TRIED = 6;
 
 /** The tiles that compute least beside the matrix, the best guess first; those with fewer numbers per invocation wait more for memory. */

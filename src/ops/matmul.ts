@@ -53,26 +53,30 @@ interface Tile {
   readonly COLS: number;
 }
 
-/** The tiles of matmul.wgsl as M × N × K / ROWS × COLS, and the TFLOP/s that each reached on a card of UNITS multiprocessors. */
+/** Of matmul.wgsl: SPLIT parts of its invocations share every round along k, and the tiles are kept STAGES times. */
+interface SplitTile extends Tile {
+  readonly SPLIT: number;
+  readonly STAGES: number;
+}
+
+/** The tiles of matmul.wgsl as M × N × K / ROWS × COLS / SPLIT / STAGES, by their TFLOP/s on a card of UNITS multiprocessors when full. */
 const TILES = Object.entries({
-  "64x128x8/8x8": 41,
-  "128x128x8/8x8": 39,
-  "128x64x8/8x8": 38,
-  "128x64x16/8x4": 38,
-  "64x64x8/8x8": 35,
-  "128x32x16/8x4": 35,
-  "64x64x16/4x4": 31,
-  "64x32x16/4x4": 29,
-  "32x64x16/4x4": 29,
-  "32x32x16/4x4": 27,
-}).map(([name, rate]) => ({ name, rate, tile: tileOf(name) }));
+  53: "64x128x8/8x8/1/2 128x64x8/8x8/1/2",
+  50: "64x64x8/8x8/1/2 128x128x8/8x8/1/2",
+  44: "64x64x16/8x8/2/1 64x128x16/8x8/2/1 128x32x16/8x4/1/1",
+  41: "64x64x32/8x8/4/1 64x64x16/8x4/2/1",
+  40: "32x64x32/8x8/4/1 64x32x32/8x8/4/1",
+  33: "32x32x32/8x4/4/1 64x32x16/4x4/1/2 32x64x16/4x4/1/2",
+  27: "32x32x16/4x4/1/2",
+  21: "16x16x64/4x4/4/1",
+}).flatMap(([rate, names]) => names.split(" ").map((name) => ({ name, rate: Number(rate), tile: tileOf(name) })));
 const UNITS = 132;
 /** What the depth of each product of a sum must be a multiple of: a tile then lies in one of them. */
 const DEEPEST = Math.max(...TILES.map(({ tile }) => tile.TILE_K));
 
-function tileOf(name: string): Tile {
-  const [TILE_M, TILE_N, TILE_K, ROWS, COLS] = name.split(/[x/]/).map(Number) as [number, number, number, number, number];
-  return { TILE_M, TILE_N, TILE_K, ROWS, COLS };
+function tileOf(name: string): SplitTile {
+  const [TILE_M = 0, TILE_N = 0, TILE_K = 0, ROWS = 0, COLS = 0, SPLIT = 0, STAGES = 0] = name.split(/[x/]/).map(Number);
+  return { TILE_M, TILE_N, TILE_K, ROWS, COLS, SPLIT, STAGES };
 }
 
 /** The tiles of matmul_any.wgsl for thin matrices; those for few rows of y are the transposed ones. All have 256 invocations. */
@@ -239,6 +243,9 @@ function slicesOf({ TILE_K }: Tile, k: number, wanted: number): number {
   return Math.ceil(k / (Math.ceil(k / most / TILE_K) * TILE_K));
 }
 
+/** Every device has 16 KiB of workgroup memory: what is taken unmeasured does with them. */
+const isModest = ({ TILE_M, TILE_N, TILE_K, STAGES }: SplitTile): boolean => STAGES * TILE_K * (TILE_M + TILE_N + 8) * 4 <= 2 ** 14;
+
 /**
  * What to try of matmul.wgsl, the best guess first: every tile in its best number of slices, and some in the second best. On another
  * card one may be the fastest that is far from it here; those are left out that waste half their work. Of a product that is over
@@ -252,22 +259,22 @@ function cutsOf(m: number, n: number, k: number): Cut[] {
     const cuts = Array.from(counts, (slices) => ({ name: `${name}/s${slices}`, tile, slices, us: guess(tile, rate, slices, m, n, k) }));
     return cuts.sort(byTime);
   });
-  const seconds = guesses.flatMap(([, second]) => second ?? []).sort(byTime);
-  const cuts = [...guesses.flatMap(([first]) => first ?? []), ...seconds].slice(0, 12).sort(byTime);
-  const best = (cuts[0] as { us: number }).us;
-  return best < 2 ? cuts.slice(0, 1) : cuts.filter(({ us }) => us <= 1.7 * best);
+  const ranked = (rank: number) => guesses.flatMap((cuts) => cuts.slice(rank, rank + 1)).sort(byTime);
+  const cuts = [...ranked(0).slice(0, 12), ...ranked(1).slice(0, 2)].sort(byTime);
+  const best = cuts.find(({ tile }) => isModest(tile)) as (typeof cuts)[number];
+  return best.us < 2 ? [best] : [best, ...cuts.filter((cut) => cut !== best && cut.us <= 1.7 * best.us)];
 }
 
 const byTime = (a: { readonly us: number }, b: { readonly us: number }): number => a.us - b.us;
 
-/** Microseconds on the card of TILES, within some 10 %: rounds of workgroups, and a second kernel with the slices' way through memory. */
-function guess(tile: Tile, rate: number, slices: number, m: number, n: number, k: number): number {
-  const { TILE_M, TILE_N, TILE_K, ROWS, COLS } = tile;
+/** Microseconds on the card of TILES, mostly within 10 %: rounds of workgroups, and a second kernel with the slices' way through memory. */
+function guess(tile: SplitTile, rate: number, slices: number, m: number, n: number, k: number): number {
+  const { TILE_M, TILE_N, TILE_K, ROWS, COLS, SPLIT } = tile;
   const rounds = Math.ceil((tilesOf(tile, m, n) * slices) / UNITS);
   const depth = Math.ceil(k / slices / TILE_K) * TILE_K;
   // A few invocations alone wait for memory more than they compute.
-  const invocations = rounds * (TILE_M / ROWS) * (TILE_N / COLS);
-  const busy = Math.min(1, (invocations + 60) / 220);
+  const invocations = rounds * (TILE_M / ROWS) * (TILE_N / COLS) * SPLIT;
+  const busy = invocations / (invocations + 130);
   const work = (rounds * UNITS * 2 * TILE_M * TILE_N * depth) / (rate * 1e6 * busy);
   return work + (slices > 1 ? 4 + (8 * slices * m * n) / 2.5e6 : 0);
 }

@@ -7,7 +7,42 @@ const CPU = "for a CPU";
 export const kernels = [
   // Missing barriers.
   ["matmul: tiles are read before they are stored", "shaders/lib/product.wgsl", "  workgroupBarrier();\n}", "}", op("matmul", GPU)],
-  ["matmul: tiles are stored before they were read", "shaders/lib/product.wgsl", "half = 1 - half;", "", op("matmul", GPU)],
+  ["matmul: tiles are stored before they were read", "shaders/lib/product.wgsl", "stage = 1 - stage;", "", op("matmul", GPU)],
+  [
+    "matmul: a tile that is kept once is stored before it was read",
+    "shaders/lib/product.wgsl",
+    "if (STAGES == 1) { workgroupBarrier(); }",
+    "",
+    test("tiles", "matmul in tiles of (64|32|16)x"),
+  ],
+  [
+    "matmul: sums are given away before all have read the tiles",
+    "shaders/lib/product.wgsl",
+    "workgroupBarrier(); // all have read",
+    "// all have read",
+    test("tiles", "matmul in tiles of (64|32|16)x"),
+  ],
+  [
+    "matmul: sums are taken before they are given",
+    "shaders/lib/product.wgsl",
+    "  workgroupBarrier();\n  for (var g",
+    "  for (var g",
+    test("tiles", "matmul in tiles of (64|32|16)x"),
+  ],
+  [
+    "matmul: the second half of the sums is that of the first part",
+    "shaders/lib/product.wgsl",
+    "if (SPLIT > 1 && SUMS / 2 > GIVEN) {",
+    "if (false) {",
+    test("tiles", "matmul in tiles of (64|32|16)x"),
+  ],
+  [
+    "attention: parts hold each other's rows",
+    "shaders/lib/product.wgsl",
+    "let i = lane / PLANE * KEPT + s;",
+    "let i = (SPLIT - 1 - lane / PLANE) * KEPT + s;",
+    test("tiles", "attention in tiles"),
+  ],
   [
     "attention: the largest key's own difference is computed",
     "shaders/attention_rows.wgsl",
@@ -166,7 +201,7 @@ export const kernels = [
     op("matmul"),
   ],
   ["matmul_any: columns past the end are written", "shaders/matmul_any.wgsl", "if (n >= p.n) { continue; }", "", op("matmul", GPU)],
-  ["matmul: columns past the end are written", "shaders/matmul.wgsl", "if (n >= p.n) { continue; }", "", op("matmul", GPU)],
+  ["matmul: columns past the end are written", "shaders/matmul.wgsl", "(m >= p.m || n >= p.n)", "(m >= p.m)", op("matmul", GPU)],
   [
     "elementwise: numbers past the end are written",
     "shaders/elementwise.wgsl",
