@@ -262,7 +262,7 @@ function cutsOf(m: number, n: number, k: number): Cut[] {
   const ranked = (rank: number) => guesses.flatMap((cuts) => cuts.slice(rank, rank + 1)).sort(byTime);
   const cuts = [...ranked(0).slice(0, 12), ...ranked(1).slice(0, 2)].sort(byTime);
   const best = cuts.find(({ tile }) => isModest(tile)) as (typeof cuts)[number];
-  return best.us < 2 ? [best] : [best, ...cuts.filter((cut) => cut !== best && cut.us <= 1.7 * best.us)];
+  return best.us < 1.5 ? [best] : [best, ...cuts.filter((cut) => cut !== best && cut.us <= 1.7 * best.us)];
 }
 
 const byTime = (a: { readonly us: number }, b: { readonly us: number }): number => a.us - b.us;
