@@ -32,11 +32,15 @@ const COLS = 8u; // knob
 const SPLIT = 1u; // knob
 const STAGES = 2u; // knob
 
+alias Loaded = vec4f;
+fn numbers_a(v: Loaded) -> vec4f { return v; }
+fn numbers_b(v: Loaded) -> vec4f { return v; }
+
 // Where the matrices of this workgroup begin.
 var<private> from_a: u32;
 var<private> from_b: u32;
 
-fn load_a(i: u32, row: u32, depth: u32, end: u32) -> vec4f {
+fn load_a(last: Loaded, i: u32, row: u32, depth: u32, end: u32) -> Loaded {
   let some = SIZE_A % THREADS == 0 || i < SIZE_A;
   if (TRANS_A) {
     let k = depth + i / (TILE_M / 4);
@@ -50,7 +54,7 @@ fn load_a(i: u32, row: u32, depth: u32, end: u32) -> vec4f {
   return vec4f();
 }
 
-fn load_b(i: u32, col: u32, depth: u32, end: u32) -> vec4f {
+fn load_b(last: Loaded, i: u32, col: u32, depth: u32, end: u32) -> Loaded {
   let some = SIZE_B % THREADS == 0 || i < SIZE_B;
   if (TRANS_B) {
     let n = col + i / (TILE_K / 4);

@@ -36,6 +36,10 @@ const COLS = 4u; // knob
 const SPLIT = 1u; // knob
 const STAGES = 2u; // knob
 
+alias Loaded = vec4f;
+fn numbers_a(v: Loaded) -> vec4f { return v; }
+fn numbers_b(v: Loaded) -> vec4f { return v; }
+
 var<private> result: u32; // which one of them this workgroup is for
 
 // Of the tiles at `depth`: which one of the stack they lie in, and how deep in it.
@@ -48,7 +52,7 @@ fn lies(depth: u32) -> vec2u {
 fn is_within(k: u32, end: u32) -> bool { return SUMMED || k < end; }
 
 // Four numbers of op(a) for load `i` of the tile at (row, depth); zero outside.
-fn load_a(i: u32, row: u32, depth: u32, end: u32) -> vec4f {
+fn load_a(last: Loaded, i: u32, row: u32, depth: u32, end: u32) -> Loaded {
   let some = SIZE_A % THREADS == 0 || i < SIZE_A;
   let at = lies(depth);
   if (TRANS_A) {
@@ -70,7 +74,7 @@ fn b_at(i: u32) -> vec4f {
   return vec4f(both_of(words.x), both_of(words.y));
 }
 
-fn load_b(i: u32, col: u32, depth: u32, end: u32) -> vec4f {
+fn load_b(last: Loaded, i: u32, col: u32, depth: u32, end: u32) -> Loaded {
   let some = SIZE_B % THREADS == 0 || i < SIZE_B;
   let at = lies(depth);
   if (TRANS_B) {

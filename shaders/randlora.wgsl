@@ -20,7 +20,9 @@ struct Params { large: u32, small: u32, rank: u32, bases: u32, stride_a: u32, st
 @group(0) @binding(7) var<storage, read> levels: array<f32>;       // (256), SIGNS: (2), of A and of B
 @group(0) @binding(8) var<storage, read_write> y: array<vec4f>;    // (stack, large, small), TRANSPOSED: (stack, small, large)
 
-//! use tiles
+override WHOLE: bool = false; // all tiles are whole: no load and no store needs a guard
+
+//! use product
 //! use coded
 
 const TRANSPOSED = 0u; // knob
@@ -115,8 +117,6 @@ fn merge(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) l
     for (var l = 0u; l < LOADS_B; l++) { mine.next_b[l] = begin_copies(lane + l * THREADS, corner.y); }
   }
   add_up(&mine, lane, corner.x, corner.y, 0u, p.rank * p.bases);
-  var kept: array<vec4f, KEPT>;
-  gather(&kept, &mine, lane);
   let sides = vec2u(select(p.large, p.small, WIDE), select(p.small, p.large, WIDE));
   for (var some = 0u; some < (KEPT + AHEAD - 1) / AHEAD; some++) {
     // All loads before all stores: for all that the compiler knows, a store might change what is loaded after it.
@@ -128,8 +128,8 @@ fn merge(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) l
     for (var q = 0u; q < AHEAD; q++) {
       let n = some * AHEAD + q;
       let place = corner + place_of(n, lane);
-      if (!holds(n, lane) || !(WHOLE || all(place < sides))) { continue; }
-      y[((layer * sides.x + place.x) * sides.y + place.y) / 4] = weights[q] + gain() * kept[n];
+      if (n >= KEPT || !(WHOLE || all(place < sides))) { continue; }
+      y[((layer * sides.x + place.x) * sides.y + place.y) / 4] = weights[q] + gain() * mine.sums[n % KEPT];
     }
   }
 }

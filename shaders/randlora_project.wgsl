@@ -16,7 +16,9 @@ struct Params { large: u32, small: u32, rank: u32, bases: u32, stride_b: u32, sl
 @group(0) @binding(4) var<storage, read_write> first: array<vec4f>;  // (stack, bases, small): the first `bases` rows of (slices, rank, bases, small)
 @group(0) @binding(5) var<storage, read_write> rest: array<vec4f>;   // (stack, slices * rank * bases - bases, small): the others
 
-//! use tiles
+override WHOLE: bool = false; // all tiles are whole: no load and no store needs a guard
+
+//! use product
 //! use coded
 
 override TRANS_B: bool = false; // in > out: dy is (small, large)
@@ -65,17 +67,15 @@ fn project(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
   let begin = group.z % p.slices * depth;
   var mine: Mine;
   add_up(&mine, lane, corner.x, corner.y, begin, min(p.large, begin + depth));
-  var kept: array<vec4f, KEPT>;
-  gather(&kept, &mine, lane);
   let rows = p.rank * p.bases;
   for (var n = 0u; n < KEPT; n++) {
     let place = corner + place_of(n, lane);
-    if (!holds(n, lane) || !(WHOLE || all(place < vec2u(rows, p.small)))) { continue; }
+    if (!(WHOLE || all(place < vec2u(rows, p.small)))) { continue; }
     let row = group.z % p.slices * rows + place.x;
     if (row < p.bases) {
-      first[((layer * p.bases + row) * p.small + place.y) / 4] = kept[n];
+      first[((layer * p.bases + row) * p.small + place.y) / 4] = mine.sums[n];
     } else {
-      rest[((layer * (p.slices * rows - p.bases) + row - p.bases) * p.small + place.y) / 4] = kept[n];
+      rest[((layer * (p.slices * rows - p.bases) + row - p.bases) * p.small + place.y) / 4] = mine.sums[n];
     }
   }
 }

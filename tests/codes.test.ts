@@ -1,8 +1,9 @@
 /** Frozen bases as codes: what is packed comes back, and the kernels that read codes give what float32 bases give. */
 import { describe, expect, test } from "vitest";
 import { corner } from "../src/ops/corner.ts";
-import { cutOf, randlora } from "../src/ops/randlora.ts";
+import { randlora } from "../src/ops/randlora.ts";
 import { ternary } from "../src/ops/ternary.ts";
+import { type Cut, tileOf } from "../src/ops/tiles.ts";
 import {
   packBases,
   packLevels,
@@ -111,7 +112,7 @@ class Tiled extends Immediate {
   readonly #cut: Variant;
   constructor(tile: string) {
     super(false);
-    this.#cut = cutOf(tile, 1);
+    this.#cut = { name: tile, tile: tileOf(tile), slices: 1 } as Cut;
   }
   override pick<V extends Variant>(): V {
     return this.#cut as V;

@@ -5,8 +5,11 @@
 // one barrier.
 //
 // The file says TILE_M, TILE_N, TILE_K, ROWS, COLS, SPLIT (1, 2 or 4, with a vec4 of sums for each), STAGES, TRANS_A and TRANS_B, and has
-// load_a(i, row, depth, end) and load_b(i, col, depth, end): four numbers for load i of a tile, zero outside, along m with TRANS_A and
-// along k without, along k with TRANS_B and along n without.
+//   Loaded                                       what a load brings: it stays as it is until it is stored, so that nothing waits for it
+//   load_a(last, i, row, depth, end): Loaded     for load i of a tile, after what the same load brought of the tile before
+//   load_b(last, i, col, depth, end): Loaded
+//   numbers_a(loaded), numbers_b(loaded): vec4f  zero outside, along m with TRANS_A and along k without, along k with TRANS_B and along n
+//                                                without
 //
 // Remainders that change nothing show the compiler that no index of `tiles` needs to be clamped, which would cost a fifth of the speed.
 
@@ -20,12 +23,13 @@ const LOADS_A = (SIZE_A + THREADS - 1) / THREADS;
 const LOADS_B = (SIZE_B + THREADS - 1) / THREADS;
 const ROWS4 = ROWS / 4;
 const COLS4 = COLS / 4;
-// One vec4 of padding per row spreads the transposing stores over the banks.
-const STRIDE_A = TILE_M / 4 + 1;
-const STRIDE_B = TILE_N / 4 + 1;
-const FROM_B = TILE_K * STRIDE_A; // where the tile of b begins
-const STAGE = FROM_B + TILE_K * STRIDE_B;
+const ROW_A = TILE_M / 4; // vec4s of a row of a tile
+const ROW_B = TILE_N / 4;
+const PAD = max(1, 32 / TILE_K); // after every four rows: they spread the transposing stores of a subgroup over the banks
+const FROM_B = TILE_K * ROW_A + TILE_K / 4 * PAD; // where the tile of b begins
+const STAGE = FROM_B + TILE_K * ROW_B + TILE_K / 4 * PAD;
 const DEPTH = TILE_K / SPLIT;
+const_assert DEPTH % 4 == 0;
 const SUMS = ROWS * COLS4;
 const KEPT = SUMS / SPLIT; // sums that an invocation has in the end
 const GIVEN = min(4, SUMS / 2); // that it gives away at a time
@@ -38,11 +42,12 @@ fn store_a(stage: u32, i: u32, v: vec4f) {
   if (SIZE_A % THREADS != 0 && i >= SIZE_A) { return; }
   let first = stage % STAGES * STAGE;
   if (TRANS_A) {
-    tiles[first + i % SIZE_A / (TILE_M / 4) * STRIDE_A + i % (TILE_M / 4)] = v;
+    let k = i % SIZE_A / ROW_A;
+    tiles[first + k * ROW_A + k / 4 * PAD + i % ROW_A] = v;
   } else {
     let m = i % SIZE_A / (TILE_K / 4);
-    let k = i % (TILE_K / 4) * 4;
-    for (var c = 0u; c < 4; c++) { tiles[first + (k + c) * STRIDE_A + m / 4][m % 4] = v[c]; }
+    let four = i % (TILE_K / 4);
+    for (var c = 0u; c < 4; c++) { tiles[first + four * (4 * ROW_A + PAD) + c * ROW_A + m / 4][m % 4] = v[c]; }
   }
 }
 
@@ -51,36 +56,37 @@ fn store_b(stage: u32, i: u32, v: vec4f) {
   let first = stage % STAGES * STAGE + FROM_B;
   if (TRANS_B) {
     let n = i % SIZE_B / (TILE_K / 4);
-    let k = i % (TILE_K / 4) * 4;
-    for (var c = 0u; c < 4; c++) { tiles[first + (k + c) * STRIDE_B + n / 4][n % 4] = v[c]; }
+    let four = i % (TILE_K / 4);
+    for (var c = 0u; c < 4; c++) { tiles[first + four * (4 * ROW_B + PAD) + c * ROW_B + n / 4][n % 4] = v[c]; }
   } else {
-    tiles[first + i % SIZE_B / (TILE_N / 4) * STRIDE_B + i % (TILE_N / 4)] = v;
+    let k = i % SIZE_B / ROW_B;
+    tiles[first + k * ROW_B + k / 4 * PAD + i % ROW_B] = v;
   }
 }
 
 // What an invocation adds up, and the part of the next tiles that it loads.
-struct Mine { sums: array<vec4f, SUMS>, next_a: array<vec4f, LOADS_A>, next_b: array<vec4f, LOADS_B> }
+struct Mine { sums: array<vec4f, SUMS>, next_a: array<Loaded, LOADS_A>, next_b: array<Loaded, LOADS_B> }
 
 fn load(mine: ptr<function, Mine>, lane: u32, row: u32, col: u32, depth: u32, end: u32) {
-  for (var l = 0u; l < LOADS_A; l++) { (*mine).next_a[l] = load_a(lane + l * THREADS, row, depth, end); }
-  for (var l = 0u; l < LOADS_B; l++) { (*mine).next_b[l] = load_b(lane + l * THREADS, col, depth, end); }
+  for (var l = 0u; l < LOADS_A; l++) { (*mine).next_a[l] = load_a((*mine).next_a[l], lane + l * THREADS, row, depth, end); }
+  for (var l = 0u; l < LOADS_B; l++) { (*mine).next_b[l] = load_b((*mine).next_b[l], lane + l * THREADS, col, depth, end); }
 }
 
 fn store(mine: ptr<function, Mine>, lane: u32, stage: u32) {
-  for (var l = 0u; l < LOADS_A; l++) { store_a(stage, lane + l * THREADS, (*mine).next_a[l]); }
-  for (var l = 0u; l < LOADS_B; l++) { store_b(stage, lane + l * THREADS, (*mine).next_b[l]); }
+  for (var l = 0u; l < LOADS_A; l++) { store_a(stage, lane + l * THREADS, numbers_a((*mine).next_a[l])); }
+  for (var l = 0u; l < LOADS_B; l++) { store_b(stage, lane + l * THREADS, numbers_b((*mine).next_b[l])); }
   workgroupBarrier();
 }
 
 fn multiply(mine: ptr<function, Mine>, lane: u32, stage: u32) {
-  let first = lane / PLANE % SPLIT * DEPTH;
-  let at_a = stage % STAGES * STAGE + first * STRIDE_A + lane / ACROSS % SIDE_M;
-  let at_b = stage % STAGES * STAGE + FROM_B + first * STRIDE_B + lane % PLANE / (ACROSS * SIDE_M) * ACROSS + lane % ACROSS;
+  let four = lane / PLANE % SPLIT * (DEPTH / 4);
+  let at_a = stage % STAGES * STAGE + four * (4 * ROW_A + PAD) + lane / ACROSS % SIDE_M;
+  let at_b = stage % STAGES * STAGE + FROM_B + four * (4 * ROW_B + PAD) + lane % PLANE / (ACROSS * SIDE_M) * ACROSS + lane % ACROSS;
   for (var k = 0u; k < DEPTH; k++) {
     var right: array<vec4f, COLS4>;
-    for (var j = 0u; j < COLS4; j++) { right[j] = tiles[at_b + k * STRIDE_B + j * SIDE_N]; }
+    for (var j = 0u; j < COLS4; j++) { right[j] = tiles[at_b + k * ROW_B + k / 4 * PAD + j * SIDE_N]; }
     for (var i = 0u; i < ROWS4; i++) {
-      let left = tiles[at_a + k * STRIDE_A + i * SIDE_M];
+      let left = tiles[at_a + k * ROW_A + k / 4 * PAD + i * SIDE_M];
       for (var j = 0u; j < COLS4; j++) {
         (*mine).sums[(i * 4 + 0) * COLS4 + j] += left.x * right[j];
         (*mine).sums[(i * 4 + 1) * COLS4 + j] += left.y * right[j];

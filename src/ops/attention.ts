@@ -1,5 +1,7 @@
+import type { Variant } from "../tensor/op.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { defineOp, flatGroups, type Recorder } from "./op.ts";
+import { type Tile, tileOf } from "./tiles.ts";
 
 export interface Attention {
   /** Images (or texts) in q, k and v. */
@@ -171,7 +173,7 @@ function product(
   for (const name of ["a", "b", "y"] as const) {
     for (const [field, value] of Object.entries(layouts[kinds[name]])) params[`${name}_${field}`] = value;
   }
-  const run = (to: Recorder, { name: _, ...tile }: Tile, buffers: Abc<Tensor>) =>
+  const run = (to: Recorder, { name: _, ...tile }: Named, buffers: Abc<Tensor>) =>
     to.run({
       shader: "attention_product",
       entry: "tiled",
@@ -189,31 +191,18 @@ function product(
   run(r, tile, tensors);
 }
 
-interface Tile {
-  readonly name: string;
-  readonly TILE_M: number;
-  readonly TILE_N: number;
-  readonly TILE_K: number;
-  readonly ROWS: number;
-  readonly COLS: number;
-  readonly SPLIT: number;
-  readonly STAGES: number;
-}
+type Named = Tile & Variant;
 
 /** Tiles as M × N × K / ROWS × COLS / SPLIT / STAGES, of many sizes: 50, 65 and 197 rows are to fit into one or a few with little left over. */
-const TILES: readonly Tile[] = [
+const TILES: readonly Named[] = [
   ...["104x112x8/8x8/1/2", "104x64x8/8x8/1/2", "72x72x16/8x4/1/1", "68x80x16/4x8/1/1", "52x112x16/4x8/1/1", "64x64x8/8x8/1/2"],
   ...["56x64x8/8x8/1/2", "52x64x16/4x8/1/1", "64x64x16/8x8/2/1", "40x64x16/8x8/4/1", "36x72x16/4x4/1/2", "64x64x16/4x4/1/1"],
   ...["64x32x8/8x4/1/2", "32x32x16/4x4/1/2"],
-].map((name) => {
-  const numbers = name.split(/[x/]/).map(Number) as [number, number, number, number, number, number, number];
-  const [TILE_M, TILE_N, TILE_K, ROWS, COLS, SPLIT, STAGES] = numbers;
-  return { name, TILE_M, TILE_N, TILE_K, ROWS, COLS, SPLIT, STAGES };
-});
+].map((name) => ({ name, ...tileOf(name) }));
 const TRIED = 6;
 
 /** The tiles that compute least beside the matrix, the best guess first; those with fewer numbers per invocation wait more for memory. */
-function tilesFor(m: number, n: number): readonly Tile[] {
+function tilesFor(m: number, n: number): readonly Named[] {
   const cost = ({ TILE_M, TILE_N, ROWS, COLS }: Tile) =>
     Math.ceil(m / TILE_M) * TILE_M * Math.ceil(n / TILE_N) * TILE_N * (1 + 0.5 / ROWS + 0.5 / COLS);
   return TILES.toSorted((a, b) => cost(a) - cost(b)).slice(0, TRIED);

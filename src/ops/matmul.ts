@@ -2,6 +2,7 @@ import { partsOf, stackOf } from "../tensor/stack.ts";
 import { isPacked, numel, reshape, type Tensor } from "../tensor/tensor.ts";
 import { defineOp, flatGroups, packing, type Recorder } from "./op.ts";
 import { columnSums } from "./reduce.ts";
+import { cutsOf, DEEPEST, slicesOf, type Tile, tilesOf } from "./tiles.ts";
 
 export interface Matmul {
   /** a is stored (k, m). */
@@ -45,59 +46,24 @@ export const matmul = defineOp<"a" | "b", "bias" | "add", Matmul>({
   },
 });
 
-interface Tile {
-  readonly TILE_M: number;
-  readonly TILE_N: number;
-  readonly TILE_K: number;
-  readonly ROWS: number;
-  readonly COLS: number;
-}
-
-/** Of matmul.wgsl: SPLIT parts of its invocations share every round along k, and the tiles are kept STAGES times. */
-interface SplitTile extends Tile {
-  readonly SPLIT: number;
-  readonly STAGES: number;
-}
-
-/** The tiles of matmul.wgsl as M × N × K / ROWS × COLS / SPLIT / STAGES, by their TFLOP/s on a card of UNITS multiprocessors when full. */
-const TILES = Object.entries({
-  53: "64x128x8/8x8/1/2 128x64x8/8x8/1/2",
-  50: "64x64x8/8x8/1/2 128x128x8/8x8/1/2",
-  44: "64x64x16/8x8/2/1 64x128x16/8x8/2/1 128x32x16/8x4/1/1",
-  41: "64x64x32/8x8/4/1 64x64x16/8x4/2/1",
-  40: "32x64x32/8x8/4/1 64x32x32/8x8/4/1",
-  33: "32x32x32/8x4/4/1 64x32x16/4x4/1/2 32x64x16/4x4/1/2",
-  27: "32x32x16/4x4/1/2",
-  21: "16x16x64/4x4/4/1",
-}).flatMap(([rate, names]) => names.split(" ").map((name) => ({ name, rate: Number(rate), tile: tileOf(name) })));
-const UNITS = 132;
-/** What the depth of each product of a sum must be a multiple of: a tile then lies in one of them. */
-const DEEPEST = Math.max(...TILES.map(({ tile }) => tile.TILE_K));
-
-function tileOf(name: string): SplitTile {
-  const [TILE_M = 0, TILE_N = 0, TILE_K = 0, ROWS = 0, COLS = 0, SPLIT = 0, STAGES = 0] = name.split(/[x/]/).map(Number);
-  return { TILE_M, TILE_N, TILE_K, ROWS, COLS, SPLIT, STAGES };
+type AnyTile = Omit<Tile, "SPLIT" | "STAGES">;
+interface AnyCut {
+  readonly tile: AnyTile;
+  readonly slices: number;
 }
 
 /** The tiles of matmul_any.wgsl for thin matrices; those for few rows of y are the transposed ones. All have 256 invocations. */
-const DOTS: Tile = { TILE_M: 16, TILE_N: 16, TILE_K: 32, ROWS: 1, COLS: 1 };
-const FOUR_COLUMNS: Tile = { TILE_M: 64, TILE_N: 4, TILE_K: 32, ROWS: 1, COLS: 1 };
-const SQUARE: Tile = { TILE_M: 64, TILE_N: 64, TILE_K: 16, ROWS: 4, COLS: 4 };
-const FEW_COLUMNS: Tile = { TILE_M: 32, TILE_N: 16, TILE_K: 32, ROWS: 2, COLS: 1 };
-const transposed = ({ TILE_M, TILE_N, TILE_K, ROWS, COLS }: Tile): Tile => ({
+const DOTS: AnyTile = { TILE_M: 16, TILE_N: 16, TILE_K: 32, ROWS: 1, COLS: 1 };
+const FOUR_COLUMNS: AnyTile = { TILE_M: 64, TILE_N: 4, TILE_K: 32, ROWS: 1, COLS: 1 };
+const SQUARE: AnyTile = { TILE_M: 64, TILE_N: 64, TILE_K: 16, ROWS: 4, COLS: 4 };
+const FEW_COLUMNS: AnyTile = { TILE_M: 32, TILE_N: 16, TILE_K: 32, ROWS: 2, COLS: 1 };
+const transposed = ({ TILE_M, TILE_N, TILE_K, ROWS, COLS }: AnyTile): AnyTile => ({
   TILE_M: TILE_N,
   TILE_N: TILE_M,
   TILE_K,
   ROWS: COLS,
   COLS: ROWS,
 });
-
-/** How a product is run: in tiles of y, and in slices along k that a second kernel sums. */
-interface Cut {
-  readonly name: string;
-  readonly tile: Tile;
-  readonly slices: number;
-}
 
 interface Product {
   /** How many products there are, if operands are stacked; else 0. */
@@ -200,7 +166,7 @@ function direct(r: Recorder, product: Product): Tensor {
   return y;
 }
 
-function tiled(r: Recorder, shader: "matmul" | "matmul_any", { tile, slices }: Omit<Cut, "name">, product: Product): Tensor {
+function tiled(r: Recorder, shader: "matmul" | "matmul_any", { tile, slices }: AnyCut, product: Product): Tensor {
   const { a, b, m, n, k, cfg, stack, summed } = product;
   const alpha = cfg.alpha ?? 1;
   const buffers = buffersOf(product);
@@ -235,60 +201,16 @@ function tiled(r: Recorder, shader: "matmul" | "matmul_any", { tile, slices }: O
   return y;
 }
 
-const tilesOf = ({ TILE_M, TILE_N }: Tile, m: number, n: number): number => Math.ceil(m / TILE_M) * Math.ceil(n / TILE_N);
-
-/** Slices are of whole tiles, and rounding up leaves nothing for the last ones of as many as were wanted. A slice is at least 128 deep. */
-function slicesOf({ TILE_K }: Tile, k: number, wanted: number): number {
-  const most = Math.max(1, Math.min(wanted, Math.floor(k / 128)));
-  return Math.ceil(k / (Math.ceil(k / most / TILE_K) * TILE_K));
-}
-
-/** Every device has 16 KiB of workgroup memory: what is taken unmeasured does with them. */
-const isModest = ({ TILE_M, TILE_N, TILE_K, STAGES }: SplitTile): boolean => STAGES * TILE_K * (TILE_M + TILE_N + 8) * 4 <= 2 ** 14;
-
-/**
- * What to try of matmul.wgsl, the best guess first: every tile in its best number of slices, and some in the second best. On another
- * card one may be the fastest that is far from it here; those are left out that waste half their work. Of a product that is over
- * before one could tell there is the guess alone.
- */
-function cutsOf(m: number, n: number, k: number): Cut[] {
-  const guesses = TILES.map(({ name, rate, tile }) => {
-    // As many workgroups as fill the units once, twice and so on, with little left over.
-    const wanted = [1, 2, 4, 7].map((rounds) => Math.min(64, Math.floor((rounds * UNITS) / tilesOf(tile, m, n))));
-    const counts = new Set([1, ...wanted.map((slices) => slicesOf(tile, k, slices))]);
-    const cuts = Array.from(counts, (slices) => ({ name: `${name}/s${slices}`, tile, slices, us: guess(tile, rate, slices, m, n, k) }));
-    return cuts.sort(byTime);
-  });
-  const ranked = (rank: number) => guesses.flatMap((cuts) => cuts.slice(rank, rank + 1)).sort(byTime);
-  const cuts = [...ranked(0).slice(0, 12), ...ranked(1).slice(0, 2)].sort(byTime);
-  const best = cuts.find(({ tile }) => isModest(tile)) as (typeof cuts)[number];
-  return best.us < 1.5 ? [best] : [best, ...cuts.filter((cut) => cut !== best && cut.us <= 1.7 * best.us)];
-}
-
-const byTime = (a: { readonly us: number }, b: { readonly us: number }): number => a.us - b.us;
-
-/** Microseconds on the card of TILES, mostly within 10 %: rounds of workgroups, and a second kernel with the slices' way through memory. */
-function guess(tile: SplitTile, rate: number, slices: number, m: number, n: number, k: number): number {
-  const { TILE_M, TILE_N, TILE_K, ROWS, COLS, SPLIT } = tile;
-  const rounds = Math.ceil((tilesOf(tile, m, n) * slices) / UNITS);
-  const depth = Math.ceil(k / slices / TILE_K) * TILE_K;
-  // A few invocations alone wait for memory more than they compute.
-  const invocations = rounds * (TILE_M / ROWS) * (TILE_N / COLS) * SPLIT;
-  const busy = invocations / (invocations + 130);
-  const work = (rounds * UNITS * 2 * TILE_M * TILE_N * depth) / (rate * 1e6 * busy);
-  return work + (slices > 1 ? 4 + (8 * slices * m * n) / 2.5e6 : 0);
-}
-
 /** Workgroups that keep a large GPU busy; fewer than half of them call for slices of k. */
 const BUSY = 256;
 
-function anyCut(m: number, n: number, k: number): Omit<Cut, "name"> {
+function anyCut(m: number, n: number, k: number): AnyCut {
   const tile = anyTile(m, n);
   const tiles = tilesOf(tile, m, n);
   return { tile, slices: tiles >= BUSY / 2 ? 1 : slicesOf(tile, k, Math.ceil(BUSY / tiles)) };
 }
 
-function anyTile(m: number, n: number): Tile {
+function anyTile(m: number, n: number): AnyTile {
   if (Math.max(m, n) <= 16) return DOTS;
   if (n <= 4) return FOUR_COLUMNS;
   if (m <= 4) return transposed(FOUR_COLUMNS);

@@ -1,7 +1,8 @@
-import type { Given, Variant } from "../tensor/op.ts";
+import type { Given } from "../tensor/op.ts";
 import { partsOf, stackOf } from "../tensor/stack.ts";
 import { numel, type Tensor } from "../tensor/tensor.ts";
 import { defineOp, flatGroups, type Grads, type Named, type Recorder } from "./op.ts";
+import { type Cut, cutsOf, type Tile } from "./tiles.ts";
 
 export interface RandloraMerge {
   /** Factor of the update, α / r. */
@@ -124,73 +125,6 @@ const isDirect = (r: Recorder, { large, small, stride_a, form }: Layer): boolean
 
 const givenLike = (x: Inputs, given: Given): Inputs =>
   Object.fromEntries(Object.entries(x).map(([name, { shape, type }]) => [name, given(shape, type)])) as unknown as Inputs;
-
-/** A product in tiles: what the knobs of the kernels say, and in how many slices of its depth it is cut. */
-export interface Cut extends Variant {
-  readonly tile: Tile;
-  readonly slices: number;
-}
-interface Tile {
-  readonly TILE_M: number;
-  readonly TILE_N: number;
-  readonly TILE_K: number;
-  readonly ROWS: number;
-  readonly COLS: number;
-  readonly SPLIT: number;
-  readonly STAGES: number;
-}
-
-/**
- * The knobs in their order, a name for every tile; B is always on the side of its rows. Those of 48 or 96 cut sides that are multiples
- * of 768 into powers of two, which fill 132 multiprocessors but for 3 %.
- */
-const TILES = [
-  ...["64x128x8/8x8/1/2", "64x96x8/8x8/2/2", "64x64x8/8x8/2/2", "96x96x8/12x12/2/2", "48x96x16/4x12/4/2", "48x96x32/4x12/4/1"],
-  ...["48x48x16/12x4/4/1", "32x64x32/8x4/4/1", "32x32x32/4x4/4/1", "16x32x64/4x4/8/1"],
-];
-
-/** From the name of a tile and the number of slices. */
-export function cutOf(name: string, slices: number): Cut {
-  const [TILE_M = 0, TILE_N = 0, TILE_K = 0, ROWS = 0, COLS = 0, SPLIT = 0, STAGES = 0] = name.split(/[x/]/).map(Number);
-  return { name: `${name}/s${slices}`, tile: { TILE_M, TILE_N, TILE_K, ROWS, COLS, SPLIT, STAGES }, slices };
-}
-
-/** What to try of a product (rows, cols) over `depth`, the best guess first: every tile in its best number of slices, `most` or fewer. */
-function cutsOf(rows: number, cols: number, depth: number, most: number): Cut[] {
-  const guesses = TILES.map((name) => {
-    const cuts = Array.from({ length: Math.min(most, 4) }, (_, i) => cutOf(name, i + 1))
-      // Slices are of whole tiles, and rounding up must leave something for the last one.
-      .filter(({ tile, slices }) => (slices - 1) * Math.ceil(depth / slices / tile.TILE_K) * tile.TILE_K < depth)
-      .map((cut) => ({ cut, cycles: guess(cut, rows, cols, depth) }))
-      .sort((x, y) => x.cycles - y.cycles);
-    return cuts[0] as (typeof cuts)[number];
-  }).sort((x, y) => x.cycles - y.cycles);
-  const limit = 2 * (guesses[0] as { cycles: number }).cycles;
-  const cuts = guesses.filter(({ cycles }) => cycles < limit).map(({ cut }) => cut);
-  // Unless it is measured, a variant must be one that every device can run.
-  const first = cuts.find(({ tile }) => invocations(tile) <= 256) ?? cutOf("16x32x64/4x4/8/1", 1);
-  return [first, ...cuts.filter((cut) => cut !== first)];
-}
-
-const invocations = ({ TILE_M, TILE_N, ROWS, COLS, SPLIT }: Tile): number => (TILE_M / ROWS) * (TILE_N / COLS) * SPLIT;
-
-/** Multiprocessors of the card that the guess is made for. */
-const UNITS = 132;
-
-/** Cycles of a product there, within some 10 %. */
-function guess({ tile, slices }: Cut, rows: number, cols: number, depth: number): number {
-  const { TILE_M, TILE_N, TILE_K, ROWS, COLS, SPLIT } = tile;
-  const rounds = Math.ceil((Math.ceil(rows / TILE_M) * Math.ceil(cols / TILE_N) * slices) / UNITS);
-  // For each step of the depth: 128 multiply-adds a cycle, and 32 numbers a cycle through workgroup memory.
-  const products = (TILE_M * TILE_N) / 128;
-  const reads = ((TILE_M * TILE_N) / 32) * (1 / ROWS + 1 / COLS);
-  const work = 1.14 * products + 0.5 * reads + 0.07 * TILE_M;
-  // A few invocations alone wait for memory more than they compute.
-  const busy = Math.min(1, (rounds * invocations(tile) + 383) / 812);
-  const gathering = SPLIT === 1 ? 0 : 66 * ROWS * COLS;
-  const steps = Math.ceil(depth / slices / TILE_K) * TILE_K;
-  return rounds * ((steps * work) / busy + gathering) + 2000 * slices;
-}
 
 /** A buffer that is declared must be bound, read or not. */
 const frozenOf = ({ x, form }: Layer) => ({

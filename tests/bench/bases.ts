@@ -2,13 +2,12 @@
  * RandLoRA's own kernels, by the GPU's clock: merging an update into a weight, and projecting the weight's gradient onto the
  * diagonals, in every variant that their op offers, beside the fastest plain matmul of the same sizes:
  *   npm run bench -- bases [OUTxIN] …
- *   npm run bench -- bases sweep [OUTxIN] …     in many more variants
  * TFLOP/s count a multiply and an add for each entry of B that meets a number. Times are of all launches, sums of slices included.
  */
 import { Kernels } from "../../src/gpu/kernel.ts";
 import { upload } from "../../src/gpu/memory.ts";
 import { matmul } from "../../src/ops/matmul.ts";
-import { cutOf, type RandloraMerge, randlora } from "../../src/ops/randlora.ts";
+import { type RandloraMerge, randlora } from "../../src/ops/randlora.ts";
 import { ternary } from "../../src/ops/ternary.ts";
 import type { Stored, StoredBases } from "../../src/tensor/codes.ts";
 import type { Variant } from "../../src/tensor/op.ts";
@@ -32,36 +31,18 @@ const LAYERS: readonly (readonly [out: number, inner: number, ranks: readonly nu
 /** Milliseconds of a measurement: the clock is rounded. */
 const ENOUGH = gpu.software ? 1 : 10;
 
-/** What a sweep tries: the names of tiles. */
-const CANDIDATES = [
-  ...["64x128x8/8x8/1/1", "64x128x8/8x8/1/2", "64x128x8/8x8/2/1", "64x128x16/8x8/2/1", "128x64x8/8x8/1/2", "128x128x8/8x8/1/2"],
-  ...["96x64x8/8x8/1/2", "96x96x8/12x8/1/2", "96x96x8/12x8/2/2", "96x96x16/12x8/4/2", "96x96x8/12x12/2/1", "96x96x8/12x12/2/2"],
-  ...["96x96x16/12x12/4/2", "64x96x8/8x8/2/1", "64x96x8/8x8/2/2", "64x96x16/8x8/4/1", "64x64x8/8x8/1/2", "64x64x8/8x8/2/1"],
-  ...["64x64x8/8x8/2/2", "64x64x16/8x8/2/1", "64x64x16/8x8/4/1", "96x48x16/12x4/4/1", "96x48x16/12x4/4/2", "96x48x32/12x4/4/1"],
-  ...["96x48x16/8x12/8/2", "96x48x16/12x12/8/1", "96x48x16/12x12/8/2", "48x96x16/12x4/4/1", "48x96x16/12x4/4/2", "48x96x16/4x12/4/1"],
-  ...["48x96x16/4x12/4/2", "48x96x32/4x12/4/1", "48x96x16/12x8/8/2", "48x96x8/12x4/2/2", "48x48x16/12x4/4/1", "48x48x16/12x4/4/2"],
-  ...["48x48x32/12x4/8/1", "48x48x32/12x4/4/1", "32x64x32/8x4/4/1", "32x64x16/8x4/4/1", "32x64x16/8x4/4/2", "32x32x32/4x4/4/1"],
-  ...["32x32x16/4x4/4/2", "16x32x64/4x4/8/1", "16x32x32/4x4/8/1", "16x32x32/4x4/8/2", "16x16x64/4x4/16/1", "24x48x32/12x4/8/1"],
-];
-
-/** Takes one variant of every problem, of those that are offered or of CANDIDATES. */
+/** Takes one variant of every problem. */
 class Choosing extends Tape {
   readonly #which: number;
-  readonly #sweep: boolean;
   /** Of the last problem. */
   names: readonly string[] = [];
-  constructor(which: number, sweep: boolean) {
+  constructor(which: number) {
     super(false);
     this.#which = which;
-    this.#sweep = sweep;
   }
   override pick<V extends Variant>(_problem: string, variants: readonly V[]): V {
-    const most = Math.max(...variants.map((variant) => ("slices" in variant ? Number(variant.slices) : 1)));
-    const slices = Array.from({ length: most }, (_, i) => i + 1);
-    const more = this.#sweep ? slices.flatMap((n) => CANDIDATES.map((name) => cutOf(name, n))) : [];
-    const all = [...variants, ...(more as Variant[] as V[]).filter(({ name }) => variants.every((known) => known.name !== name))];
-    this.names = all.map(({ name }) => name);
-    return all[Math.min(this.#which, all.length - 1)] as V;
+    this.names = variants.map(({ name }) => name);
+    return variants[Math.min(this.#which, variants.length - 1)] as V;
   }
 }
 
@@ -75,13 +56,10 @@ interface Measured {
 }
 
 /** Every variant of what `record` puts on a tape and returns, the fastest first; `guess` is the op's own first choice. */
-async function measure(
-  record: (tape: Tape) => readonly (Tensor | undefined)[],
-  sweep = false,
-): Promise<{ all: Measured[]; guess: Measured }> {
+async function measure(record: (tape: Tape) => readonly (Tensor | undefined)[]): Promise<{ all: Measured[]; guess: Measured }> {
   const all: Measured[] = [];
   for (let which = 0, count = 1; which < count; which++) {
-    const tape = new Choosing(which, sweep);
+    const tape = new Choosing(which);
     const kept = record(tape);
     count = tape.names.length;
     const written = new Set(tape.launches.flatMap(({ buffers }) => Object.values(buffers)).filter(({ buffer }) => !buffer));
@@ -117,17 +95,15 @@ const FORMS: readonly [name: string, variant: BasesOptions["variant"], make: (op
 ];
 const cfg: RandloraMerge = { gain: 10 };
 
-export default async function benchBases(args: string[]): Promise<void> {
-  const sweep = args[0] === "sweep";
-  const only = args.slice(Number(sweep));
+export default async function benchBases(only: string[]): Promise<void> {
   console.log(gpu.name);
   for (const [out, inner, ranks] of LAYERS) {
     if (only.length > 0 && !only.includes(`${out}x${inner}`)) continue;
-    for (const r of ranks) await benchLayer(out, inner, r, sweep);
+    for (const r of ranks) await benchLayer(out, inner, r);
   }
 }
 
-async function benchLayer(out: number, inner: number, r: number, sweep: boolean): Promise<void> {
+async function benchLayer(out: number, inner: number, r: number): Promise<void> {
   const [MN, MX] = [Math.min(out, inner), Math.max(out, inner)];
   const bases = Math.ceil(MN / r);
   const flops = 2 * out * inner * r * bases;
@@ -154,14 +130,11 @@ async function benchLayer(out: number, inner: number, r: number, sweep: boolean)
     const inputs = { w, ...trainable, ...(Object.fromEntries(frozen) as { [K in keyof StoredBases]: Tensor }) };
     const op = variant === "dense" ? randlora : ternary;
     const measured = {
-      merge: await measure((tape) => [op.forward(tape, inputs, cfg).y], sweep && form === "levels"),
-      project: await measure(
-        (tape) => {
-          const { lambda, gamma } = op.backward?.(tape, inputs, {}, dy, { lambda: true, gamma: true }, cfg, {}) ?? {};
-          return [lambda, gamma];
-        },
-        sweep && form === "levels",
-      ),
+      merge: await measure((tape) => [op.forward(tape, inputs, cfg).y]),
+      project: await measure((tape) => {
+        const { lambda, gamma } = op.backward?.(tape, inputs, {}, dy, { lambda: true, gamma: true }, cfg, {}) ?? {};
+        return [lambda, gamma];
+      }),
     };
     for (const what of ["merge", "project"] as const) {
       const { all, guess } = measured[what];
