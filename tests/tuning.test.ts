@@ -19,7 +19,13 @@ import { product, transpose } from "./layer.ts";
 import { dataset, kernels, preprocess, toyConfig, toyFiles } from "./toy.ts";
 
 /** The tests' device as a graphics card of which nothing is known, or what `tuned` says. */
-const card = (tuned = new Map<string, string>(), features = gpu.features): Gpu => ({ ...gpu, software: false, tuned, features });
+const card = (tuned = new Map<string, string>(), features = gpu.features): Gpu => ({
+  ...gpu,
+  software: false,
+  tuned,
+  guessed: new Set(),
+  features,
+});
 
 /** Scales n numbers, `passes` times over. */
 interface Scaling extends Variant {
@@ -85,12 +91,19 @@ describe("a choice", () => {
     expect(await hasTuned(other, scaling(other, broken, { ...broken, name: "too" }).tape)).toBe(false);
   });
 
-  test("stays open without time, on a software adapter, and for what is run once", async () => {
+  test("is the guess for as long as the page is open where there was no time", async () => {
     const on = card();
-    expect(await hasTuned(on, scaling(on, slow, quick).tape, { budget: 0 })).toBe(false);
+    const { tape } = scaling(on, slow, quick);
+    expect(await hasTuned(on, tape, { budget: 0 })).toBe(false);
+    const [key] = tape.untuned.keys();
+    expect([[...on.tuned], [...on.guessed]]).toEqual([[[key, "slow"]], [key]]);
+    expect(scaling(on, slow, quick).tape.untuned.size).toBe(0);
+  });
+
+  test("stays open on a software adapter, and for what is run once", async () => {
     const software = { ...card(), software: true };
     expect(await hasTuned(software, scaling(software, slow, quick).tape)).toBe(false);
-    expect([on.tuned.size, software.tuned.size]).toEqual([0, 0]);
+    expect(software.tuned.size).toBe(0);
     const once = new Tape(false);
     expect(once.pick("scale", [slow, quick], scale)).toBe(slow);
     expect(once.untuned.size).toBe(0);
@@ -185,8 +198,20 @@ describe("what a browser keeps", () => {
     const other: Gpu = { ...card(), id: "acme/two//Card 2" };
     await recallChoices(other, open);
     expect(other.tuned.size).toBe(0);
-    await keepChoices({ ...other, tuned: new Map([["x #3", "y"]]) }, open);
+    // What was guessed for want of time is measured then.
+    await keepChoices(
+      {
+        ...other,
+        tuned: new Map([
+          ["x #3", "y"],
+          ["z #4", "guess"],
+        ]),
+        guessed: new Set(["z #4"]),
+      },
+      open,
+    );
     expect(files.size).toBe(2);
+    expect(JSON.parse(new TextDecoder().decode([...files.values()][1])).choices).toEqual({ "x #3": "y" });
     // The file says whose it is, whatever its name.
     const [first, second] = [...files.keys()];
     files.set(second!, files.get(first!)!);

@@ -20,6 +20,8 @@ export interface Gpu {
   readonly id: string;
   /** The fastest variants of kernels that are known, by choice (src/tensor/variant.ts). */
   readonly tuned: Map<string, string>;
+  /** Those of `tuned` that were guessed, as there was no time to measure them: so they stay until the page is closed, for runs to repeat. */
+  readonly guessed: Set<string>;
   /** Runs on the CPU: barriers and shared memory cost more there than they save. */
   readonly software: boolean;
   readonly features: ReadonlySet<string>;
@@ -57,6 +59,7 @@ export async function openGpu(gpu: GPU | undefined): Promise<Gpu> {
     name,
     id: [vendor, architecture, model, description].join("/"),
     tuned: new Map(),
+    guessed: new Set(),
     software:
       adapter.info.isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|basic render|warp/i.test(`${name} ${architecture} ${vendor}`),
     features: new Set(features),

@@ -16,15 +16,15 @@ const MOST = 512;
 const WARM = 200;
 /** A GPU's speed wanders: all variants are measured in turns, and of each the middle time counts. */
 const ROUNDS = 5;
-/** Beyond so many times the best one's time, a variant is not measured again. */
-const HOPELESS = 1.5;
+/** Beyond so many times the best one's time, a variant is not measured again: after the first round, and after later ones. */
+const HOPELESS = [1.4, 1.15];
 /** Within so much of the best time the earlier variant is taken, so that it is the same one more often. */
 const TIE = 1.02;
 
 export interface Tuning {
   /** Share of the work that is done. */
   readonly onProgress?: (share: number) => void;
-  /** Milliseconds for measuring, which begins once all variants are compiled. What they do not suffice for stays unknown. */
+  /** Milliseconds for measuring, which begins once all variants are compiled. What they do not suffice for is guessed. */
   readonly budget?: number;
 }
 
@@ -36,7 +36,7 @@ export async function tune(
   gpu: Gpu,
   kernels: Kernels,
   tapes: readonly Tape[],
-  { onProgress = () => undefined, budget = 6000 }: Tuning = {},
+  { onProgress = () => undefined, budget = 12_000 }: Tuning = {},
 ): Promise<boolean> {
   const trials = new Map(gpu.software ? [] : tapes.flatMap(({ untuned }) => [...untuned]));
   let done = 0;
@@ -50,18 +50,18 @@ export async function tune(
           return fits ? [contender] : [];
         }),
       );
-      return { key, contenders: contenders.flat() };
+      return { key, guess: trial.names[0] as string, contenders: contenders.flat() };
     }),
   );
   const timer = new Timer(gpu);
   const end = performance.now() + budget;
   let found = false;
-  for (const { key, contenders } of compiled) {
-    if (contenders.length && performance.now() < end) {
-      const name = await checked(gpu, "Tuning kernels", () => fastest(gpu, kernels, contenders, timer, end));
-      if (name !== undefined) gpu.tuned.set(key, name);
-      found ||= name !== undefined;
-    }
+  for (const { key, guess, contenders } of compiled) {
+    const hasTime = contenders.length > 0 && performance.now() < end;
+    const name = hasTime ? await checked(gpu, "Tuning kernels", () => fastest(gpu, kernels, contenders, timer, end)) : undefined;
+    if (name === undefined) gpu.guessed.add(key);
+    gpu.tuned.set(key, name ?? guess);
+    found ||= name !== undefined;
     onProgress(++done / all);
   }
   timer.destroy();
@@ -119,7 +119,7 @@ async function fastest(
     const all = plans.map((): number[] => []);
     const middle = () => all.map(median);
     for (let round = 0; round < ROUNDS; round++) {
-      const limit = HOPELESS * Math.min(...middle());
+      const limit = (HOPELESS[Math.min(1, round - 1)] ?? 1) * Math.min(...middle());
       const some = [...plans.keys()].filter((p) => round === 0 || median(all[p] as number[]) <= limit);
       const times = await timer.measure(
         some.map((p) => plans[p] as Plan),

@@ -28,9 +28,9 @@ export async function recallChoices(gpu: Gpu, open: () => Promise<Store> = openT
   }
 }
 
-/** Keeps all of `gpu.tuned`, in place of what was kept before. Does nothing where the browser keeps no files, or another tab writes. */
+/** Keeps all that was measured of `gpu.tuned`, in place of what was kept before. Does nothing where the browser keeps no files, or another tab writes. */
 export async function keepChoices(gpu: Gpu, open: () => Promise<Store> = openTuning): Promise<void> {
-  const kept: Choices = { adapter: gpu.id, choices: Object.fromEntries(gpu.tuned) };
+  const kept: Choices = { adapter: gpu.id, choices: Object.fromEntries([...gpu.tuned].filter(([key]) => !gpu.guessed.has(key))) };
   try {
     const writer = await (await open()).append(pathOf(gpu), 0);
     await writer.write(new TextEncoder().encode(JSON.stringify(kept)));
