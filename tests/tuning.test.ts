@@ -384,7 +384,7 @@ describe("the variants of matmul", () => {
           expect(names.length).toBeLessThanOrEqual(14);
           expect(new Set(names).size).toBe(names.length);
           for (const name of names) {
-            const [, depth, slices] = /x(\d+)\/\dx\d\/\d\/\d\/s(\d+)$/.exec(name)!.map(Number) as [number, number, number];
+            const [, depth, slices] = /x(\d+)\/\dx\d+\/\d\/\d\/s(\d+)$/.exec(name)!.map(Number) as [number, number, number];
             const whole = depth * Math.ceil(k / slices / depth);
             expect((slices - 1) * whole, `${name} of ${m} x ${n} x ${k}`).toBeLessThan(k);
             sliced += Number(slices > 1);

@@ -39,10 +39,18 @@ export const matmul = defineOp<"a" | "b", "bias" | "add", Matmul>({
     if (need.add) grads.add = dy;
     return grads;
   },
-  onnx(g, { a, b, bias, add }, { transA = false, transB = false, alpha = 1 }) {
-    const attributes = { transA: Number(transA), transB: Number(transB), alpha: { real: alpha } };
-    const y = g.node("Gemm", bias ? [a, b, bias] : [a, b], attributes);
-    return add ? g.node("Add", [y, add]) : y;
+  onnx(g, { a, b, bias, add }, { transA = false, transB = false, alpha = 1 }, shapes) {
+    const summand = (y: string) => (add ? g.node("Add", [y, add]) : y);
+    if (shapes.a.length === 2 && shapes.b.length === 2) {
+      const attributes = { transA: Number(transA), transB: Number(transB), alpha: { real: alpha } };
+      return summand(g.node("Gemm", bias ? [a, b, bias] : [a, b], attributes));
+    }
+    const turned = (x: string, { length }: readonly number[]) => g.node("Transpose", [x], { perm: length === 3 ? [0, 2, 1] : [1, 0] });
+    const product = g.node("MatMul", [transA ? turned(a, shapes.a) : a, transB ? turned(b, shapes.b) : b]);
+    const y = g.node("Mul", [product, g.floats([alpha])]);
+    if (!bias) return summand(y);
+    const [stack, n] = shapes.bias as [number, number];
+    return summand(g.node("Add", [y, g.node("Reshape", [bias, g.integers([stack, 1, n])])]));
   },
 });
 
