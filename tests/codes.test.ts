@@ -3,7 +3,6 @@ import { describe, expect, test } from "vitest";
 import { corner } from "../src/ops/corner.ts";
 import { randlora } from "../src/ops/randlora.ts";
 import { ternary } from "../src/ops/ternary.ts";
-import { type Cut, tileOf } from "../src/ops/tiles.ts";
 import {
   packBases,
   packLevels,
@@ -17,6 +16,7 @@ import {
 import type { Variant } from "../src/tensor/op.ts";
 import { type BasesOptions, drawBases, hash, normal, randloraBases } from "../src/tensor/random.ts";
 import type { Tensor } from "../src/tensor/tensor.ts";
+import { type Cut, tileOf } from "../src/tensor/tiles.ts";
 import { close, given, Immediate, noise, read } from "./launch.ts";
 
 const bits = ({ buffer, byteOffset, length }: Float32Array): number[] => [...new Uint32Array(buffer, byteOffset, length)];

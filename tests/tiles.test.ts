@@ -4,10 +4,10 @@ import { attention } from "../src/ops/attention.ts";
 import { type Matmul, matmul } from "../src/ops/matmul.ts";
 import type { Launch, Recorder } from "../src/ops/op.ts";
 import { randlora } from "../src/ops/randlora.ts";
-import { type Cut, tileOf } from "../src/ops/tiles.ts";
 import { pack } from "../src/tensor/half.ts";
 import type { Variant } from "../src/tensor/op.ts";
 import { type ElementType, numel, type PackedType, type Tensor, tensor } from "../src/tensor/tensor.ts";
+import { type Cut, tileOf } from "../src/tensor/tiles.ts";
 import { close, given, Immediate, noise, read, unpacked } from "./launch.ts";
 import { product, transpose } from "./layer.ts";
 

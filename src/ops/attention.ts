@@ -1,7 +1,7 @@
 import type { Variant } from "../tensor/op.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { type Tile, tileOf } from "../tensor/tiles.ts";
 import { defineOp, flatGroups, type Recorder } from "./op.ts";
-import { type Tile, tileOf } from "./tiles.ts";
 
 export interface Attention {
   /** Images (or texts) in q, k and v. */

@@ -1,8 +1,8 @@
 import { partsOf, stackOf } from "../tensor/stack.ts";
 import { isPacked, numel, reshape, type Tensor } from "../tensor/tensor.ts";
+import { cutsOf, DEEPEST, slicesOf, type Tile, tilesOf } from "../tensor/tiles.ts";
 import { defineOp, flatGroups, packing, type Recorder } from "./op.ts";
 import { columnSums } from "./reduce.ts";
-import { cutsOf, DEEPEST, slicesOf, type Tile, tilesOf } from "./tiles.ts";
 
 export interface Matmul {
   /** a is stored (k, m). */

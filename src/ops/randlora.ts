@@ -1,8 +1,8 @@
 import type { Given } from "../tensor/op.ts";
 import { partsOf, stackOf } from "../tensor/stack.ts";
 import { numel, type Tensor } from "../tensor/tensor.ts";
+import { type Cut, cutsOf, type Tile } from "../tensor/tiles.ts";
 import { defineOp, flatGroups, type Grads, type Named, type Recorder } from "./op.ts";
-import { type Cut, cutsOf, type Tile } from "./tiles.ts";
 
 export interface RandloraMerge {
   /** Factor of the update, α / r. */

@@ -315,7 +315,7 @@ export const engine = [
   ],
   [
     "matmul: slices that nothing is left for",
-    "src/ops/tiles.ts",
+    "src/tensor/tiles.ts",
     "return Math.ceil(k / (Math.ceil(k / most / TILE_K) * TILE_K));",
     "return most;",
     test("tuning", "empty slice"),

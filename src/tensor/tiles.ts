@@ -1,5 +1,5 @@
 /** How products by shaders/lib/product.wgsl are cut into tiles, and which cuts are worth a trial on a device. */
-import type { Variant } from "../tensor/op.ts";
+import type { Variant } from "./op.ts";
 
 /** The knobs of lib/product.wgsl. */
 export interface Tile {
