@@ -1,7 +1,7 @@
 /** Tensors of one shape that lie one after the other are one tensor with an axis more, and the other way round. Nothing is copied for it. */
 import type { Recorder } from "./op.ts";
 import { flatGroups } from "./op.ts";
-import { byteLength, owner, placeOf, type Tensor, tensor } from "./tensor.ts";
+import { byteLength, numel, owner, placeOf, type Tensor, tensor } from "./tensor.ts";
 
 /** WebGPU binds buffers from multiples of this. */
 const ALIGNED = 256;
@@ -50,8 +50,9 @@ export function stackOf(r: Recorder, xs: readonly Tensor[]): Tensor {
   return y;
 }
 
-/** Numbers of any type, four bytes at a time. */
 function copy(r: Recorder, x: Tensor, y: Tensor): void {
-  const n = byteLength(x) / 4;
+  if (x.type !== "f32")
+    throw new Error(`${x.label || "a tensor"} is stored as ${x.type} and does not lie beside its neighbours; unpack it first`);
+  const n = numel(x.shape);
   r.run({ shader: "elementwise", entry: "scale", buffers: { a: x, y }, params: { n, factor: 1 }, groups: flatGroups(n / 4) });
 }

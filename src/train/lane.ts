@@ -171,19 +171,16 @@ export class Lane {
         const attached = this.attached(one);
         return attached && attached.def.inner(one, this.settings) > 0 ? [attached] : [];
       });
-      const frozen = canStack(tape, sites, x) && (all.length === 0 || all.length === sites.length) && stackedSites(tape, sites);
-      const apart = () => sites.map((one) => linear(one, x));
-      if (!frozen) return apart();
-      const { weight, ...rest } = frozen;
-      const product = (b: Tensor) => tape.parts(tape.apply(matmul, { a: x, b, ...rest }, { transB: true }));
-      const [one] = all;
-      if (!one) return product(weight);
-      const chosen = chosenFor(one, site, x);
-      const stacked = chosen === "activations" ? undefined : stackedAttached(tape, all);
+      const [first] = all;
+      const chosen = first ? chosenFor(first, site, x) : "weight";
+      const canBeOne = canStack(tape, sites, x) && chosen !== "activations" && all.length % sites.length === 0;
+      const stacked = first && canBeOne ? stackedAttached(tape, all) : undefined;
+      if (!canBeOne || (chosen === "factors" && !stacked)) return sites.map((one) => linear(one, x));
+      const { weight, ...rest } = stackedSites(tape, sites);
       if (stacked && chosen === "factors") return tape.parts(onFactors(tape, stacked, site, weight, x, rest));
-      if (chosen !== "weight") return apart();
-      if (stacked) return product(mergedWeight(tape, stacked, site, weight));
-      return product(tape.stack(sites.map((each, i) => mergedWeight(tape, all[i] as Attached, each, each.weight))));
+      const merged = () => tape.stack(sites.map((one, i) => mergedWeight(tape, all[i] as Attached, one, one.weight)));
+      const b = stacked ? mergedWeight(tape, stacked, site, weight) : first ? merged() : weight;
+      return tape.parts(tape.apply(matmul, { a: x, b, ...rest }, { transB: true }));
     };
     return { tape, linear, linears };
   }
