@@ -1,72 +1,61 @@
-// attention: y = softmax(scale * q kᵀ) v for every image and head; no T x T matrix is ever in memory.
+// attention_direct: y = alpha * op(a) * op(b) for every image and head, as attention_product.wgsl, for any size and from registers alone.
 //
-//   forward   one invocation per query row; keys and values pass by in tiles; keeps for the backward of each row the log of its
-//             softmax's denominator and the index of its largest score
+//   direct   one invocation per 4 x 4 block of y of one image and head
 //
-// A head is HEAD consecutive columns. With CAUSAL, row t sees keys 0 … t.
+// No barriers and no shared memory: what a CPU adapter runs fastest.
 
-struct Params { tokens: u32, heads: u32, scale: f32 }
+struct Params {
+  m: u32, n: u32, k: u32, heads: u32, alpha: f32,
+  a_first: u32, a_image: u32, a_head: u32, a_stride: u32,
+  b_first: u32, b_image: u32, b_head: u32, b_stride: u32,
+  y_first: u32, y_image: u32, y_head: u32, y_stride: u32,
+}
 
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> q: array<f32>;             // (B * T, heads * HEAD)
-@group(0) @binding(2) var<storage, read> k: array<f32>;             // (B * T, heads * HEAD)
-@group(0) @binding(3) var<storage, read> v: array<f32>;             // (B * T, heads * HEAD)
-@group(0) @binding(4) var<storage, read_write> y: array<f32>;       // (B * T, heads * HEAD)
-@group(0) @binding(5) var<storage, read_write> softmax: array<vec2f>; // (B * heads, T, 2): log of the denominator, largest key
+@group(0) @binding(1) var<storage, read> a: array<f32>;         // (m, k), TRANS_A: (k, m); of every image and head
+@group(0) @binding(2) var<storage, read> b: array<f32>;         // (k, n), TRANS_B: (n, k); of every image and head
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;   // (m, n); of every image and head
 
-override WG: u32 = 32;
-override CAUSAL: bool = false;
-const TILE = 8u; // knob
-override LOADS: u32 = (TILE * PARTS + WG - 1) / WG;
-const LOWEST = -3.0e38;
+override TRANS_A: bool = false;
+override TRANS_B: bool = false;
 
-var<workgroup> left: array<vec4f, TILE * PARTS>;
-var<workgroup> right: array<vec4f, TILE * PARTS>;
-
-//! use heads
-
-@compute @workgroup_size(WG)
-fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let t = group.x * WG + lane;
-  let row = min(t, p.tokens - 1); // rows past the end repeat the last one and write nothing
-  let limit = select(p.tokens, min(p.tokens, t + 1), CAUSAL);
-  var query = array<vec4f, PARTS>();
-  for (var i = 0u; i < PARTS; i++) { query[i] = q4(row, group.y, i) * p.scale; }
-  var sums = array<vec4f, PARTS>();
-  var top = LOWEST;
-  var top_key = 0u;
-  var total = 0.0;
-  for (var first = 0u; first < p.tokens; first += TILE) {
-    workgroupBarrier(); // the tile before has been used
-    // A fixed number of rounds, so that the compiler can have all loads under way at once. Keys past the end are never used.
-    for (var l = 0u; l < LOADS; l++) {
-      let e = lane + l * WG;
-      if (e < TILE * PARTS) {
-        let key = min(first + e / PARTS, p.tokens - 1);
-        left[e] = k4(key, group.y, e % PARTS);
-        right[e] = v4(key, group.y, e % PARTS);
-      }
-    }
-    workgroupBarrier();
-    for (var j = 0u; j < TILE; j++) {
-      if (first + j >= limit) { break; }
-      var products = vec4f(); // four sums side by side wait for one another a quarter as often as one
-      for (var i = 0u; i < PARTS; i++) { products += query[i] * left[j * PARTS + i]; }
-      let s = total_of(products);
-      if (s > top) {
-        // A new largest score: what was summed relative to the old one shrinks. It happens a few times per row.
-        let shrink = exp(top - s);
-        top = s;
-        top_key = first + j;
-        total *= shrink;
-        for (var i = 0u; i < PARTS; i++) { sums[i] *= shrink; }
-      }
-      let w = exp(s - top);
-      total += w;
-      for (var i = 0u; i < PARTS; i++) { sums[i] += w * right[j * PARTS + i]; }
-    }
+fn write_row(at: u32, m: u32, n: u32, v: vec4f) {
+  for (var c = 0u; c < 4; c++) {
+    if (m >= p.m || n + c >= p.n) { return; }
+    y[at + m * p.y_stride + n + c] = p.alpha * v[c];
   }
-  if (t >= p.tokens) { return; }
-  for (var i = 0u; i < HEAD; i++) { y[start(t, group.y) + i] = sums[i / 4][i % 4] / total; }
-  softmax[group.y * p.tokens + t] = vec2f(top + log(total), f32(top_key));
+}
+
+@compute @workgroup_size(8, 8)
+fn direct(@builtin(global_invocation_id) id: vec3u) {
+  let n = id.x * 4;
+  let m = id.y * 4;
+  if (m >= p.m || n >= p.n) { return; }
+  let image = id.z / p.heads;
+  let head = id.z % p.heads;
+  // Rows and columns past the end repeat the last one; their sums are not written.
+  let rows = min(vec4u(m, m + 1, m + 2, m + 3), vec4u(p.m - 1));
+  let cols = min(vec4u(n, n + 1, n + 2, n + 3), vec4u(p.n - 1));
+  let step_a = select(1u, p.a_stride, TRANS_A);
+  let step_b = select(p.b_stride, 1u, TRANS_B);
+  var at_a = p.a_first + image * p.a_image + head * p.a_head + select(rows * p.a_stride, rows, vec4<bool>(TRANS_A));
+  var at_b = p.b_first + image * p.b_image + head * p.b_head + select(cols, cols * p.b_stride, vec4<bool>(TRANS_B));
+  var s0 = vec4f();
+  var s1 = vec4f();
+  var s2 = vec4f();
+  var s3 = vec4f();
+  for (var k = 0u; k < p.k; k++) {
+    let right = vec4f(b[at_b.x], b[at_b.y], b[at_b.z], b[at_b.w]);
+    s0 += a[at_a.x] * right;
+    s1 += a[at_a.y] * right;
+    s2 += a[at_a.z] * right;
+    s3 += a[at_a.w] * right;
+    at_a += step_a;
+    at_b += step_b;
+  }
+  let at = p.y_first + image * p.y_image + head * p.y_head;
+  write_row(at, m, n, s0);
+  write_row(at, m + 1, n, s1);
+  write_row(at, m + 2, n, s2);
+  write_row(at, m + 3, n, s3);
 }

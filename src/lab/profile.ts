@@ -1,7 +1,7 @@
 /** Where the time of a step goes: its launches in groups of the same kernel and the same shape. */
 import type { Launch } from "../tensor/op.ts";
 import type { Timed } from "../tensor/plan.ts";
-import { byteLength, numel, owner, type Tensor } from "../tensor/tensor.ts";
+import { byteLength, numel, owner } from "../tensor/tensor.ts";
 import type { Race } from "../train/race.ts";
 import type { Ceilings } from "./ceilings.ts";
 import type { TowerName } from "./order.ts";
@@ -108,30 +108,19 @@ export function rate(
   return { gflops, gbps, share: Math.max(gflops / 1000 / matmul, gbps / copy) };
 }
 
-/** Products of (tokens, head) matrices in the attention kernels of software adapters, with the scores that they compute again. */
-const ATTENTION: Readonly<Record<string, number>> = {
-  "attention_direct.forward": 2,
-  "attention_direct_backward.rows": 2,
-  "attention_direct_backward.queries": 3,
-  "attention_direct_backward.keys": 3,
-  "attention_direct_backward.values": 2,
-};
-
 /** Explained share of the step. */
 export const explained = ({ ms, between, stepMs }: Profile): number => (ms + between) / stepMs;
 
 /** Matrices that a launch multiplies at once: attention has one for each head of each image, stacked layers one each. */
-const together = ({ shader, groups, params: { results = 1, depth, k = 1 } }: Launch): number =>
-  shader === "attention_product" ? (groups[2] ?? 1) : results * ((depth ?? k) / k);
+const together = ({ shader, groups, params: { results = 1, slices = 1, depth, k = 1 } }: Launch): number =>
+  shader.startsWith("matmul") ? results * ((depth ?? k) / k) : (groups[2] ?? 1) / slices;
 
 /** Floating-point operations of a launch's products of matrices. */
 export function flopsOf(launch: Launch): number {
-  const { shader, entry, params, buffers } = launch;
-  const { m = 0, n = 0, k = 0, large = 0, small = 0, rank = 0, bases = 0, tokens = 0 } = params;
-  if (/^matmul|_product$/.test(shader)) return 2 * m * n * k * together(launch);
-  if (/^(randlora|ternary)/.test(shader)) return 2 * large * small * rank * bases;
-  const products = ATTENTION[`${shader}.${entry}`] ?? 0;
-  return products ? 2 * products * numel((buffers.q as Tensor).shape) * tokens : 0;
+  const { shader, params } = launch;
+  const { m = 0, n = 0, k = 0, large = 0, small = 0, rank = 0, bases = 0 } = params;
+  if (/^(matmul|attention)/.test(shader)) return 2 * m * n * k * together(launch);
+  return /^(randlora|ternary)/.test(shader) ? 2 * large * small * rank * bases * together(launch) : 0;
 }
 
 /** Read and written both. */
@@ -146,14 +135,13 @@ function bytesOf({ shader, entry, buffers }: Launch): number {
 
 function shapeOf(launch: Launch): string {
   const { overrides = {}, params, buffers } = launch;
-  const { m, n, k, slices = 1, large, small, rank, bases, tokens, heads } = params;
+  const { m, n, k, slices = 1, large, small, rank, bases } = params;
+  const times = together(launch) > 1 ? `, ${together(launch)} together` : "";
   if (m && n) {
     const layout = k ? `${overrides.TRANS_A ? "T" : "N"}${overrides.TRANS_B ? "T" : "N"} ` : "";
-    const times = together(launch);
-    return `${layout}${m}×${n}${k ? `×${k}` : ""}${slices > 1 ? ` in ${slices} slices` : ""}${times > 1 ? `, ${times} together` : ""}`;
+    return `${layout}${m}×${n}${k ? `×${k}` : ""}${slices > 1 ? ` in ${slices} slices` : ""}${times}`;
   }
-  if (large && small && rank) return `${large}×${small}, r ${rank}, ${bases} bases`;
-  if (buffers.q && tokens) return `${buffers.q.shape.join("×")}, ${tokens} tokens, ${heads} heads`;
+  if (large && small && rank) return `${large}×${small}, r ${rank}, ${bases} bases${times}`;
   const shapes = Object.values(buffers).map(({ shape }) => shape);
   return shapes.reduce((most, shape) => (numel(shape) > numel(most) ? shape : most)).join("×");
 }

@@ -1,7 +1,7 @@
 import type { Variant } from "../tensor/op.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type Tile, tileOf } from "../tensor/tiles.ts";
-import { defineOp, flatGroups, type Recorder } from "./op.ts";
+import { defineOp, flatGroups, type Recorder, rowWidth } from "./op.ts";
 
 export interface Attention {
   /** Images (or texts) in q, k and v. */
@@ -18,10 +18,6 @@ export const attention = defineOp<"q" | "k" | "v", never, Attention>({
     const size = sizeOf(q, cfg);
     const y = r.out(q.shape);
     const softmax = r.out([cfg.batch * cfg.heads, size.tokens, 2]);
-    if (isDirect(r, size)) {
-      r.run({ ...direct(size), shader: "attention_direct", entry: "forward", buffers: { q, k, v, y, softmax } });
-      return { y, saved: { softmax } };
-    }
     const saved: Record<string, Tensor> = { softmax };
     const all = chunks(size);
     for (const some of all) {
@@ -37,15 +33,6 @@ export const attention = defineOp<"q" | "k" | "v", never, Attention>({
     const size = sizeOf(q, cfg);
     const softmax = saved.softmax as Tensor;
     const [dq, dk, dv] = [r.out(q.shape), r.out(k.shape), r.out(v.shape)];
-    if (isDirect(r, size)) {
-      const launch = { ...direct(size), shader: "attention_direct_backward" };
-      const centre = r.out(softmax.shape);
-      if (need.q || need.k) r.run({ ...launch, entry: "rows", buffers: { q, k, v, dy, softmax, centre_out: centre } });
-      if (need.q) r.run({ ...launch, entry: "queries", buffers: { q, k, v, dy, softmax, centre, dq } });
-      if (need.k) r.run({ ...launch, entry: "keys", buffers: { q, k, v, dy, softmax, centre, dk } });
-      if (need.v) r.run({ ...launch, entry: "values", buffers: { q, k, dy, softmax, dv } });
-      return { q: dq, k: dk, v: dv };
-    }
     for (const some of chunks(size)) {
       const isKept = saved.w !== undefined;
       const w = saved.w ?? r.out(weightsOf(size, some));
@@ -95,20 +82,6 @@ function sizeOf({ shape }: Tensor, { batch, heads, causal = false }: Attention):
     throw new Error(`attention: (${rows}, ${width}) is not ${batch} images of ${heads} heads`);
   if (head > 128) throw new Error(`attention: heads of ${head} numbers; at most 128 fit in registers`);
   return { tokens, head, heads, batch, causal, scale: 1 / Math.sqrt(head), stride: 4 * Math.ceil(tokens / 4) };
-}
-
-/** A CPU adapter computes row by row, in place of products in tiles; those read four numbers at a time. */
-const isDirect = ({ software }: Recorder, { head }: Size): boolean => software || head % 4 !== 0;
-
-function direct({ tokens, heads, head, batch, causal, scale }: Size) {
-  // One subgroup a workgroup: with as few rows as these, many small groups hide one another's waiting best (measured on an H200).
-  const rows = 32;
-  return {
-    params: { tokens, heads, scale },
-    groups: [Math.ceil(tokens / rows), batch * heads],
-    overrides: { WG: rows, CAUSAL: Number(causal) },
-    knobs: { HEAD: head },
-  } as const;
 }
 
 /** Images whose scores are in memory at one time. */
@@ -173,6 +146,13 @@ function product(
   for (const name of ["a", "b", "y"] as const) {
     for (const [field, value] of Object.entries(layouts[kinds[name]])) params[`${name}_${field}`] = value;
   }
+  const overrides = { TRANS_A: Number(transA), TRANS_B: Number(transB) };
+  // Tiles are read four numbers at a time, and a CPU adapter pays for their barriers.
+  if (r.software || head % 4) {
+    const groups = [Math.ceil(n / 32), Math.ceil(m / 32), some.count * heads] as const;
+    r.run({ shader: "attention_direct", entry: "direct", buffers: { ...tensors }, params, groups, overrides });
+    return;
+  }
   const run = (to: Recorder, { name: _, ...tile }: Named, buffers: Abc<Tensor>) =>
     to.run({
       shader: "attention_product",
@@ -180,7 +160,7 @@ function product(
       buffers: { ...buffers },
       params,
       groups: [Math.ceil(n / tile.TILE_N), Math.ceil(m / tile.TILE_M), some.count * heads],
-      overrides: { TRANS_A: Number(transA), TRANS_B: Number(transB) },
+      overrides,
       knobs: tile,
     });
   const problem = `attention ${m}x${n}x${k} ${transA ? "T" : "N"}${transB ? "T" : "N"} ${some.count}x${heads}x${head}`;
@@ -217,8 +197,8 @@ function rows(
 ): void {
   const { heads, tokens, stride, scale, causal } = size;
   const count = some.count * heads * tokens;
-  const LANES = stride > 256 ? 256 : stride > 64 ? 32 : 16;
-  const WG = Math.max(128, LANES);
+  const LANES = r.software ? rowWidth(r) : stride > 256 ? 256 : stride > 64 ? 32 : 16;
+  const WG = r.software ? LANES : Math.max(128, LANES);
   r.run({
     shader: "attention_rows",
     entry,
