@@ -32,6 +32,10 @@ fn write_dgamma(b: u32, j: u32, v: vec4f) {
   }
 }
 
+fn write_dlambda(part: u32, b: u32, v: f32) {
+  if (b < p.bases) { dlambda_parts[part + b] = p.gain * v; }
+}
+
 // Rows and columns past the end repeat the last one: what comes of them is not written.
 fn four(first: u32, end: u32) -> vec4u {
   return min(vec4u(first, first + 1, first + 2, first + 3), vec4u(end - 1));
@@ -104,22 +108,39 @@ fn project(@builtin(global_invocation_id) id: vec3u) {
   let bases = four(b, p.bases);
   let cols = four(j, p.small);
   let used = vec4f(vec4u(j, j + 1, j + 2, j + 3) < vec4u(p.small)); // a repeated column must not be summed again
-  var dgamma_sums = array<vec4f, 4>();
+  // Four of everything by name: an index that varies makes arrays of registers slow on a CPU adapter.
+  var sums0 = vec4f();
+  var sums1 = vec4f();
+  var sums2 = vec4f();
+  var sums3 = vec4f();
   for (var k = 0u; k < p.rank; k++) {
     let c = k * p.bases + bases;
-    var g = array<vec4f, 4>();
+    var g0 = vec4f();
+    var g1 = vec4f();
+    var g2 = vec4f();
+    var g3 = vec4f();
     for (var m = 0u; m < p.large; m++) {
       let at = m * p.step_m + cols * p.step_j;
       let grad = vec4f(dy[at.x], dy[at.y], dy[at.z], dy[at.w]);
       let row = b4(m * p.stride_b, c);
-      for (var i = 0u; i < 4; i++) { g[i] += row[i] * grad; }
+      g0 += row.x * grad;
+      g1 += row.y * grad;
+      g2 += row.z * grad;
+      g3 += row.w * grad;
     }
     let a = a4(k, cols) * used;
-    for (var i = 0u; i < 4; i++) {
-      if (b + i >= p.bases) { break; }
-      dgamma_sums[i] += lambda[c[i]] * g[i] * a;
-      dlambda_parts[(id.x * p.rank + k) * p.bases + b + i] = p.gain * dot(g[i] * a, gamma4(b + i, cols));
-    }
+    let part = (id.x * p.rank + k) * p.bases;
+    sums0 += lambda[c.x] * g0 * a;
+    sums1 += lambda[c.y] * g1 * a;
+    sums2 += lambda[c.z] * g2 * a;
+    sums3 += lambda[c.w] * g3 * a;
+    write_dlambda(part, b, dot(g0 * a, gamma4(bases.x, cols)));
+    write_dlambda(part, b + 1, dot(g1 * a, gamma4(bases.y, cols)));
+    write_dlambda(part, b + 2, dot(g2 * a, gamma4(bases.z, cols)));
+    write_dlambda(part, b + 3, dot(g3 * a, gamma4(bases.w, cols)));
   }
-  for (var i = 0u; i < 4; i++) { write_dgamma(b + i, j, dgamma_sums[i]); }
+  write_dgamma(b, j, sums0);
+  write_dgamma(b + 1, j, sums1);
+  write_dgamma(b + 2, j, sums2);
+  write_dgamma(b + 3, j, sums3);
 }

@@ -23,7 +23,7 @@ export const engine = [
     "return 1.0;",
     op("randlora", "for a GPU"),
   ],
-  ["randlora on CPUs: dλ without its gain", "shaders/randlora_direct.wgsl", "= p.gain * dot(", "= dot(", formulas],
+  ["randlora on CPUs: dλ without its gain", "shaders/randlora_direct.wgsl", "= p.gain * v; }", "= v; }", formulas],
   [
     "randlora's op: dλ and dγ are swapped",
     "src/ops/randlora.ts",
