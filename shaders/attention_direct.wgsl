@@ -4,20 +4,11 @@
 //
 // No barriers and no shared memory: what a CPU adapter runs fastest.
 
-struct Params {
-  m: u32, n: u32, k: u32, heads: u32, alpha: f32,
-  a_first: u32, a_image: u32, a_head: u32, a_stride: u32,
-  b_first: u32, b_image: u32, b_head: u32, b_stride: u32,
-  y_first: u32, y_image: u32, y_head: u32, y_stride: u32,
-}
-
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> a: array<f32>;         // (m, k), TRANS_A: (k, m); of every image and head
 @group(0) @binding(2) var<storage, read> b: array<f32>;         // (k, n), TRANS_B: (n, k); of every image and head
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;   // (m, n); of every image and head
 
-override TRANS_A: bool = false;
-override TRANS_B: bool = false;
+//! use heads
 
 fn write_row(at: u32, m: u32, n: u32, v: vec4f) {
   for (var c = 0u; c < 4; c++) {

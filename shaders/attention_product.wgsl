@@ -3,25 +3,14 @@
 //
 //   tiled   one workgroup per TILE_M x TILE_N tile of y of one image and head
 //
-// Number (row, col) of image i and head h lies at first + i * image + h * head + row * stride + col, given for each of a, b and y in
-// floats and multiples of 4. Rows of scores are padded to such a multiple: what is in the padding of a must be zero, that of y is not
-// to be used.
+// All places (lib/heads.wgsl) are multiples of 4. Rows of scores are padded to such a multiple: what is in the padding of a must be
+// zero, that of y is not to be used.
 
-struct Params {
-  m: u32, n: u32, k: u32, heads: u32, alpha: f32,
-  a_first: u32, a_image: u32, a_head: u32, a_stride: u32,
-  b_first: u32, b_image: u32, b_head: u32, b_stride: u32,
-  y_first: u32, y_image: u32, y_head: u32, y_stride: u32,
-}
-
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> a: array<vec4f>;         // (m, k), TRANS_A: (k, m); of every image and head
 @group(0) @binding(2) var<storage, read> b: array<vec4f>;         // (k, n), TRANS_B: (n, k); of every image and head
 @group(0) @binding(3) var<storage, read_write> y: array<vec4f>;   // (m, n); of every image and head
 
-override TRANS_A: bool = false;
-override TRANS_B: bool = false;
-
+//! use heads
 //! use product
 
 const TILE_M = 64u; // knob

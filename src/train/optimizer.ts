@@ -85,15 +85,19 @@ export class Trainables {
 
   /** Gives the gradients, by trainable, their fixed places, so that AdamW finds all of them in one buffer. */
   place(r: Recorder, gradients: ReadonlyMap<Tensor, Tensor>): void {
-    const bases = new Map<Tensor, number[]>(); // where each storage would have to begin for each gradient that lies in it
+    // For each storage, where it would have to begin for each gradient that lies in it, and the bytes of all of these.
+    const homes = new Map<Tensor, { readonly bases: Set<number>; bytes: number }>();
     for (const [trainable, gradient] of gradients) {
       const storage = storageOf(gradient);
-      bases.set(storage, [...(bases.get(storage) ?? []), trainable.offset - placeOf(gradient).offset]);
+      const home = homes.get(storage) ?? { bases: new Set(), bytes: 0 };
+      home.bases.add(trainable.offset - placeOf(gradient).offset);
+      home.bytes += byteLength(gradient);
+      homes.set(storage, home);
     }
     const placed = new Set<Tensor>();
-    for (const [storage, [base, ...others]] of bases) {
-      const size = [...gradients].reduce((sum, [, dx]) => sum + (storageOf(dx) === storage ? byteLength(dx) : 0), 0);
-      if (storage.buffer || others.some((other) => other !== base) || size !== byteLength(storage)) continue;
+    for (const [storage, { bases, bytes }] of homes) {
+      const [base] = bases;
+      if (storage.buffer || bases.size !== 1 || bytes !== byteLength(storage)) continue;
       Object.assign(storage, { buffer: this.#gradient, offset: base });
       placed.add(storage);
     }

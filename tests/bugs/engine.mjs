@@ -206,7 +206,7 @@ export const engine = [
   [
     "optimizer: a whole is placed for one of its parts",
     "src/train/optimizer.ts",
-    " || size !== byteLength(storage)",
+    " || bytes !== byteLength(storage)",
     "",
     test("stack", "one of two"),
   ],
