@@ -5,11 +5,12 @@ import { collect, type Progress } from "../src/data/collect.ts";
 import type { Dataset } from "../src/data/dataset.ts";
 import { openDecoder } from "../src/data/decoder.ts";
 import { removeClass, renameClass } from "../src/data/edit.ts";
+import { inMemory, readPixels } from "../src/data/pixels.ts";
 import { Refusal } from "../src/data/refusal.ts";
 import { summarise } from "../src/data/report.ts";
 import { arrange } from "../src/data/source.ts";
-import { splitDataset } from "../src/data/split.ts";
-import { classTable, imagePixels, toRgba } from "../src/data/table.ts";
+import { type Amount, splitDataset } from "../src/data/split.ts";
+import { classTable, toRgba } from "../src/data/table.ts";
 
 const found = (...paths: string[]) => paths.map((path) => ({ path, open: async () => new Blob([path]) }));
 
@@ -19,7 +20,7 @@ function makeDataset(counts: Record<string, number>): Dataset {
   const sources = classes.flatMap((name) => Array.from({ length: counts[name] ?? 0 }, (_, i) => `${name}/${i}.jpg`));
   const labels = Uint32Array.from(sources, (source) => classes.indexOf(source.split("/")[0] ?? ""));
   const pixels = Uint8Array.from({ length: labels.length * 3 }, (_, i) => i);
-  return { name: "made", classes, size: 1, pixels, labels, sources };
+  return { name: "made", classes, size: 1, pixels: inMemory(pixels, labels.length), labels, sources };
 }
 
 /** Stands in for the decoder: the pixel and the digest are the text of the file; "bad…" is refused. */
@@ -126,30 +127,80 @@ describe("import", () => {
 });
 
 describe("split and batches", () => {
+  const plan = (validation: number, seed: number) => ({ validation, test: 0, amount: "all", seed }) as const;
   const key = (dataset: Dataset, indices: Uint32Array) => Array.from(indices, (i) => dataset.sources[i]).sort();
 
   test("every class is split in proportion, by seed", () => {
     const dataset = makeDataset({ a: 60, b: 10, c: 2, d: 1 });
-    const split = splitDataset(dataset, 0.2, 7);
+    const split = splitDataset(dataset, plan(0.2, 7));
     expect([...split.train, ...split.validation].sort((x, y) => x - y)).toEqual(Array.from(dataset.labels.keys()));
     expect([0, 1, 2, 3].map((label) => split.validation.filter((i) => dataset.labels[i] === label).length)).toEqual([12, 2, 1, 0]);
-    expect(splitDataset(dataset, 0.2, 7)).toEqual(split);
-    expect(splitDataset(dataset, 0.2, 8)).not.toEqual(split);
-    expect(splitDataset(dataset, 0, 7).validation).toHaveLength(0);
-    expect(splitDataset(dataset, 0.999, 7).train).toHaveLength(4);
-    expect(() => splitDataset(dataset, 1, 7)).toThrow(RangeError);
+    expect(splitDataset(dataset, plan(0.2, 7))).toEqual(split);
+    expect(splitDataset(dataset, plan(0.2, 8))).not.toEqual(split);
+    expect(splitDataset(dataset, plan(0, 7)).validation).toHaveLength(0);
+    expect(splitDataset(dataset, plan(0.999, 7)).train).toHaveLength(4);
+    expect(() => splitDataset(dataset, plan(1, 7))).toThrow(RangeError);
   });
 
   test("neither the order of import nor other classes move an image", () => {
     const one = makeDataset({ a: 30, b: 20 });
     const two = makeDataset({ z: 5, b: 20, a: 30 });
-    const ofA = (dataset: Dataset) => key(dataset, splitDataset(dataset, 0.3, 1).validation).filter((source) => source?.startsWith("a"));
+    const ofA = (dataset: Dataset) =>
+      key(dataset, splitDataset(dataset, plan(0.3, 1)).validation).filter((source) => source?.startsWith("a"));
     expect(ofA(two)).toEqual(ofA(one));
   });
 
+  test("the test set is the same for every seed, and never trained or validated on", () => {
+    const dataset = makeDataset({ a: 60, b: 10, c: 3, d: 2, e: 1 });
+    const splits = [0, 1, 2].map((seed) => splitDataset(dataset, { validation: 0.1, test: 0.2, amount: "all", seed }));
+    const count = (indices: Uint32Array) => [0, 1, 2, 3, 4].map((label) => indices.filter((i) => dataset.labels[i] === label).length);
+    for (const { train, validation, test } of splits) {
+      expect(test).toEqual(splits[0]!.test);
+      expect([count(train), count(validation), count(test)]).toEqual([
+        [42, 7, 1, 1, 1],
+        [6, 1, 1, 0, 0],
+        [12, 2, 1, 1, 0],
+      ]);
+      expect(new Set([...train, ...validation, ...test]).size).toBe(76);
+    }
+    expect(splits[0]!.validation).not.toEqual(splits[1]!.validation);
+  });
+
+  test("few shots are nested, by seed, and leave what is held out as it is", () => {
+    const dataset = makeDataset({ a: 60, b: 30, c: 3 });
+    const of = (amount: Amount, seed = 0) => splitDataset(dataset, { validation: 0.1, test: 0.2, amount, seed });
+    const all = of("all");
+    let fewer = new Set<number>();
+    for (const [amount, counts] of [
+      ["1", 3],
+      ["2", 5],
+      ["4", 9],
+      ["16", 33],
+      ["50%", 33],
+    ] as const) {
+      const { train, validation, test } = of(amount);
+      expect({ validation, test }).toEqual({ validation: all.validation, test: all.test });
+      expect([...fewer].every((i) => train.includes(i) || amount === "50%")).toBe(true);
+      fewer = new Set(train);
+      expect(train, amount).toHaveLength(counts);
+      expect([...train].every((i) => all.train.includes(i))).toBe(true);
+    }
+    expect(of("4", 1).train).not.toEqual(of("4").train);
+  });
+
+  test("images stay in the part that they were delivered in; a part without any is drawn", () => {
+    const dataset = makeDataset({ a: 10, b: 10 });
+    const parts = Array.from(dataset.labels, (_, i) => (i % 10 < 3 ? ("test" as const) : i % 10 < 5 ? ("train" as const) : null));
+    const { train, validation, test } = splitDataset({ ...dataset, parts }, { validation: 0.2, test: 0.5, amount: "all", seed: 4 });
+    expect([...test]).toEqual([0, 1, 2, 10, 11, 12]);
+    expect(validation).toHaveLength(4);
+    expect([...train, ...validation].sort((x, y) => x - y)).toEqual([3, 4, 5, 6, 7, 8, 9, 13, 14, 15, 16, 17, 18, 19]);
+    expect([...removeClass({ ...dataset, parts }, "a").parts!]).toEqual(parts.slice(10));
+  });
+
   test("two images", () => {
-    expect(splitDataset(makeDataset({ a: 2 }), 0.2, 0)).toMatchObject({ train: { length: 1 }, validation: { length: 1 } });
-    expect(splitDataset(makeDataset({ a: 1, b: 1 }), 0.2, 0)).toMatchObject({ train: { length: 2 }, validation: { length: 0 } });
+    expect(splitDataset(makeDataset({ a: 2 }), plan(0.2, 0))).toMatchObject({ train: { length: 1 }, validation: { length: 1 } });
+    expect(splitDataset(makeDataset({ a: 1, b: 1 }), plan(0.2, 0))).toMatchObject({ train: { length: 2 }, validation: { length: 0 } });
   });
 
   test("batches: each index once per epoch, any step by itself, the same for every lane", () => {
@@ -170,7 +221,7 @@ describe("split and batches", () => {
 describe("classes", () => {
   const dataset: Dataset = { ...makeDataset({ a: 2, b: 1, c: 3 }), digests: ["0", "1", "2", "3", "4", "5"] };
 
-  test("rename, merge, remove", () => {
+  test("rename, merge, remove", async () => {
     expect(renameClass(dataset, "b", " bee ").classes).toEqual(["a", "bee", "c"]);
     const merged = renameClass(dataset, "a", "c");
     expect(merged.classes).toEqual(["b", "c"]);
@@ -178,7 +229,7 @@ describe("classes", () => {
     const rest = removeClass(dataset, "a");
     expect(rest).toMatchObject({ classes: ["b", "c"], sources: dataset.sources.slice(2), digests: ["2", "3", "4", "5"] });
     expect([...rest.labels]).toEqual([0, 1, 1, 1]);
-    expect(imagePixels(rest, 0)).toEqual(imagePixels(dataset, 2));
+    expect(await readPixels(rest, [0, 3])).toEqual(await readPixels(dataset, [2, 5]));
     expect(() => renameClass(dataset, "a", " ")).toThrow("A class needs a name.");
     expect(() => removeClass(dataset, "x")).toThrow("There is no class named x.");
     expect([...dataset.labels]).toEqual([0, 0, 1, 2, 2, 2]);
@@ -186,7 +237,7 @@ describe("classes", () => {
 
   test("table and thumbnails", () => {
     expect(classTable(dataset)[2]).toEqual({ name: "c", count: 3, images: [3, 4, 5] });
-    expect([...toRgba(imagePixels(dataset, 1))]).toEqual([3, 4, 5, 255]);
+    expect([...toRgba(Uint8Array.of(3, 4, 5))]).toEqual([3, 4, 5, 255]);
   });
 
   test("warnings", () => {

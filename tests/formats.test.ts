@@ -697,14 +697,13 @@ describe("model card", () => {
     dataset: {
       name: "pets",
       classes: [
-        { train: 8, validation: 2 },
-        { train: 7, validation: 1 },
+        { train: 8, validation: 2, test: 4 },
+        { train: 7, validation: 1, test: 3 },
       ],
-      share: 0.2,
       seed: 3,
     },
     config: { version: 1, steps: 20 },
-    result: { step: 300, correct: 2, images: 3, loss: 0.51234, interval: [0.2, 0.94] },
+    result: { step: 300, part: "validation", correct: 2, images: 3, loss: 0.51234, interval: [0.2, 0.94] },
     parameters: { method: 599040, head: 1538, base: 85800194 },
   };
   const code = (card: string): string => /```python\n([\s\S]*?)\n```/.exec(card)![1]!;
@@ -715,8 +714,8 @@ describe("model card", () => {
     for (const part of [
       'license: "apache-2.0"',
       "pipeline_tag: image-classification",
-      "15 images were trained on, 3 held out (20.0 %",
-      "| 1 | dog | 7 | 1 |",
+      "15 images were trained on, 3 used for validation (chosen by seed 3), 7 kept for the test.",
+      "| 1 | dog | 7 | 1 | 3 |",
       "2 of 3 held-out images right: 66.7 % (95 % interval by Wilson: 20.0 % to 94.0 %); loss 0.5123",
       "Not measured:",
       "| trained by RandLoRA | 599040 |",
@@ -756,7 +755,7 @@ describe("model card", () => {
       "\u202ecod",
       "*b* _i_ `c` &lt; \\",
     ];
-    const classes = evil.map(() => ({ train: 1, validation: 0 }));
+    const classes = evil.map(() => ({ train: 1, validation: 0, test: 0 }));
     const [title, name] = [evil.join(" "), evil.join("\n")];
     const card = writeCard({
       ...facts,
@@ -776,7 +775,7 @@ describe("model card", () => {
     const prose = text.replace(/```[\s\S]*?\n```/g, "");
     expect(prose).not.toMatch(/(?<!\\)[<>`*_&]|www\.|(?<!\\)\[x/);
     expect(card).not.toContain("\u202e");
-    for (const row of prose.matchAll(/^\| \d.*$/gm)) expect(row[0].match(/(?<!\\)\|/g)?.length).toBe(5);
+    for (const row of prose.matchAll(/^\| \d.*$/gm)) expect(row[0].match(/(?<!\\)\|/g)?.length).toBe(6);
     expect(card.match(/^```/gm)?.length).toBe(6);
   });
 });

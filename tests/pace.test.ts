@@ -339,7 +339,7 @@ describe("a race", () => {
     now += ms * steps[0]!.length;
     await race.figures(0, 1, 1);
     for (let step = 2; step <= 4; step++) steps.push(await watched(() => race.step(step)));
-    const evaluation = await watched(async () => void (await race.evaluate(0)));
+    const evaluation = await watched(async () => void (await race.evaluate(0, race.setup.split.validation)));
     time.mockRestore();
     expect(sets).not.toHaveBeenCalled();
     sets.mockRestore();

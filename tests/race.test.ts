@@ -14,8 +14,8 @@ import { Controls } from "../src/train/trainer.ts";
 import { gpu } from "./gpu.ts";
 import { dataset, disturb, LANES, openRace, preprocessJson, toyBackbone, toyConfig, toyDataset, toyFiles, toyWeights } from "./toy.ts";
 
-const image = (i: number): Uint8Array => dataset.pixels.slice(768 * i, 768 * (i + 1));
-const splitOf = (config: RunConfig) => splitDataset(dataset, config.validation, config.seed);
+const image = (i: number): Uint8Array => (dataset.pixels.packs[0] as Uint8Array).slice(768 * i, 768 * (i + 1));
+const splitOf = (config: RunConfig) => splitDataset(dataset, config);
 
 describe("figures", () => {
   test("the ring keeps the last 1024 steps", async () => {
@@ -72,13 +72,18 @@ describe("evaluation", () => {
       const labels = images.map((i) => dataset.labels[i]!);
       const hits = probabilities.map((p, i) => Number(p.indexOf(Math.max(...p)) === labels[i]));
       const loss = probabilities.reduce((sum, p, i) => sum - Math.log(p[labels[i]!]!), 0) / images.length;
-      const score = await race.evaluate(lane);
-      expect([...score.hits]).toEqual(hits);
+      const score = await race.evaluate(lane, Uint32Array.from(images));
+      const { predicted, confidence, truth } = score.answers;
+      expect(Array.from(predicted, (label, i) => Number(label === labels[i]))).toEqual(hits);
+      probabilities.forEach((p, i) => {
+        expect(confidence[i]).toBeCloseTo(Math.max(...p), 5);
+        expect(truth[i]).toBeCloseTo(p[labels[i]!]!, 5);
+      });
       expect(score.correct).toBe(hits.reduce((a, b) => a + b, 0));
       expect(score.accuracy).toBe(score.correct / images.length);
       expect(score.loss).toBeCloseTo(loss, 5);
       expect(probabilities.every((p) => Math.abs(p.reduce((a, b) => a + b, 0) - 1) < 1e-5)).toBe(true);
-      expect(await race.evaluate(lane)).toEqual(score);
+      expect(await race.evaluate(lane, Uint32Array.from(images))).toEqual(score);
     }
     race.destroy();
   });
@@ -89,7 +94,7 @@ describe("evaluation", () => {
     for (let step = 1; step <= 6; step++) {
       straight.step(step);
       measured.step(step);
-      await measured.evaluate(step % 2);
+      await measured.evaluate(step % 2, measured.setup.split.validation);
       await measured.predict(image(step));
       measured.snapshot();
       for await (const { delta } of measured.deltas(1)) expect(delta.every(Number.isFinite)).toBe(true);
@@ -98,7 +103,7 @@ describe("evaluation", () => {
       expect(await measured.fingerprint(lane)).toBe(await straight.fingerprint(lane));
       expect(await measured.figures(lane, 1, 6)).toEqual(await straight.figures(lane, 1, 6));
     }
-    await expect(measured.evaluate(-1)).rejects.toThrow("A linear head has no predictions before training");
+    await expect(measured.evaluate(-1, Uint32Array.of(0))).rejects.toThrow("A linear head has no predictions before training");
     expect(await measured.predict(image(0))).not.toHaveProperty("before");
     straight.destroy();
     measured.destroy();
@@ -164,8 +169,6 @@ describe("a session", () => {
       software: gpu.software,
       memory,
       lanes: lanes.map(({ parameters }) => ({ parameters })),
-      trainImages: 21,
-      validationImages: 9,
     });
     races[0]!.destroy();
   });

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { Dataset, Preprocess } from "../src/data/dataset.ts";
+import { inMemory } from "../src/data/pixels.ts";
 import { readAddress, writeAddress } from "../src/store/address.ts";
 import { adapterFiles, placeAdapter, useAdopted } from "../src/store/adopted.ts";
 import { clampLane, DEFAULTS, laneParameters, MAX_LANES, matchLanes, NUMBERS, nearness } from "../src/store/config.ts";
@@ -25,7 +26,15 @@ beforeAll(() => {
 });
 
 const config: RunConfig = { ...DEFAULTS, steps: 10 };
-const start: RunAction = { type: "start", config, classes: ["a", "b"], images: "two", size: 64 };
+const four: Dataset = {
+  name: "two",
+  classes: ["a", "b"],
+  size: 64,
+  pixels: inMemory(new Uint8Array(), 4),
+  labels: Uint32Array.of(1, 1, 1, 1),
+  sources: ["1", "2", "3", "4"],
+};
+const start: RunAction = { type: "start", config, dataset: four };
 const ready: RunEvent = {
   type: "ready",
   gpu: "GPU",
@@ -35,8 +44,7 @@ const ready: RunEvent = {
     { parameters: 100, way: "activations" },
     { parameters: 101, way: "weight" },
   ],
-  trainImages: 8,
-  validationImages: 4,
+  split: { train: new Uint32Array(), validation: Uint32Array.of(0, 1, 2, 3), test: new Uint32Array() },
 };
 const steps = (from: number, to: number): RunEvent => {
   const numbers = Array.from({ length: to - from + 1 }, (_, i) => from + i);
@@ -55,11 +63,10 @@ const steps = (from: number, to: number): RunEvent => {
 const validation = (step: number, ...hits: number[][]): RunEvent => ({
   type: "validation",
   step,
-  images: hits[0]?.length ?? 0,
-  hits: hits.map((lane) => Uint8Array.from(lane)),
   lanes: hits.map((lane) => {
     const correct = lane.reduce((sum, hit) => sum + hit, 0);
-    return { loss: 1, accuracy: correct / lane.length, correct };
+    const answers = { predicted: Uint32Array.from(lane), confidence: new Float32Array(lane.length), truth: new Float32Array(lane.length) };
+    return { loss: 1, accuracy: correct / lane.length, correct, answers };
   }),
 });
 const rank = (lane: number, effectiveRank: number, step = 4): RunEvent => ({
@@ -391,7 +398,7 @@ describe("before a race", () => {
     name: "two",
     classes: ["a", "b"],
     size: 64,
-    pixels: new Uint8Array(),
+    pixels: inMemory(new Uint8Array(), 0),
     labels: new Uint32Array(),
     sources: [],
   };
@@ -466,7 +473,10 @@ describe("exchange", () => {
   });
 
   test("files are called after method and images, whatever these are called", () => {
-    const race = (images: string) => ({ images, config: { ...DEFAULTS, lanes: [...DEFAULTS.lanes, DEFAULTS.lanes[0]!] } });
+    const race = (images: string) => ({
+      dataset: { ...four, name: images },
+      config: { ...DEFAULTS, lanes: [...DEFAULTS.lanes, DEFAULTS.lanes[0]!] },
+    });
     expect(exportName(race("Land from space"), 1, "peft")).toBe("fullrank-randlora-eurosat");
     expect(exportName(race("My Cats & Dogs/é"), 0, "onnx")).toBe("fullrank-lora-my-cats-dogs-e-onnx");
     expect(exportName(race("قطط"), 2, "merged")).toBe("fullrank-lora-images-merged-2");
@@ -497,7 +507,7 @@ describe("exchange", () => {
     expect(meanRank(none.lanes[0])).toBeNull();
     const imported = { ...config, lanes: [{ ...config.lanes[0]!, adapter: "mine" }] };
     expect([isZeroShot(config), isZeroShot(imported)]).toEqual([true, false]);
-    const before = run({ ...start, config: imported }, ready, rank(0, 3.5, 0));
+    const before = run({ ...start, config: imported } as RunAction, ready, rank(0, 3.5, 0));
     expect(meanRank(before.lanes[0])?.effective, "an imported update has its rank before the first step").toBe(3.5);
   });
 });

@@ -1,6 +1,7 @@
 /** A CLIP that fits in a few kilobytes, images that it can tell apart, and races between lanes on them. */
 import type { Values } from "../src/adapters/adapter.ts";
 import type { Dataset, Preprocess } from "../src/data/dataset.ts";
+import { inMemory } from "../src/data/pixels.ts";
 import { splitDataset } from "../src/data/split.ts";
 import { type FloatTensor, writeSafetensors } from "../src/formats/safetensors.ts";
 import type { Gpu } from "../src/gpu/device.ts";
@@ -100,7 +101,7 @@ export function toyDataset(perClass = 10, classes = 3): Dataset {
     name: "toy",
     classes: names,
     size: SIDE,
-    pixels,
+    pixels: inMemory(pixels, n),
     labels,
     sources: Array.from({ length: n }, (_, i) => `${names[i % classes]}/${i}.png`),
   };
@@ -118,6 +119,8 @@ export const toyConfig = (change: Partial<RunConfig> = {}): RunConfig => ({
   precision: "checkpoint",
   seed: 11,
   validation: 0.25,
+  test: 0,
+  amount: "all",
   head: { kind: "linear" },
   targets: TARGETS,
   lanes: LANES,
@@ -142,7 +145,7 @@ export const openRace = (config: RunConfig, on = backbone): Promise<Race> =>
     backbone: on,
     config,
     dataset,
-    split: splitDataset(dataset, config.validation, config.seed),
+    split: splitDataset(dataset, config),
     preprocess,
     onStatus: () => undefined,
   });

@@ -70,12 +70,13 @@ describe("a run", () => {
       const [first, last] = [of(events, "validation")[0]!, of(events, "validation").at(-1)!];
       expect(last.lanes[lane]!.loss).toBeLessThan(0.8 * first.lanes[lane]!.loss);
     }
-    for (const { lanes, images, hits } of of(events, "validation")) {
-      expect(images).toBe(9);
-      lanes.forEach(({ accuracy, correct }, lane) => {
-        expect(hits[lane]).toHaveLength(images);
-        expect(hits[lane]!.reduce((sum, hit) => sum + hit, 0)).toBe(correct);
-        expect(accuracy).toBe(correct / images);
+    const held = race.setup.split.validation;
+    expect(held).toHaveLength(9);
+    for (const { lanes } of of(events, "validation")) {
+      lanes.forEach(({ accuracy, correct, answers: { predicted } }) => {
+        expect(predicted).toHaveLength(9);
+        expect(predicted.reduce((sum, label, i) => sum + Number(label === dataset.labels[held[i]!]), 0)).toBe(correct);
+        expect(accuracy).toBe(correct / 9);
       });
     }
     for (const { msPerStep, imagesPerSecond } of of(events, "steps")) {
@@ -143,7 +144,7 @@ describe("a run", () => {
     const config = toyConfig({ steps: 10, warmup: 0.3 });
     const { events, end, race } = await run(config);
     const on = toyBackbone();
-    const batchOf = batches(splitDataset(dataset, config.validation, config.seed).train, config.batch, config.seed);
+    const batchOf = batches(splitDataset(dataset, config).train, config.batch, config.seed);
     const adamw = { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: config.weightDecay, clip: config.clip };
     const head = { kind: "linear", classes: 3 } as const;
     for (const [l, laneConfig] of LANES.entries()) {
@@ -162,7 +163,13 @@ describe("a run", () => {
           Uint32Array.from(images, (image) => dataset.labels[image]!),
         );
         for (const [at, image] of images.entries())
-          gpu.device.queue.writeBuffer(batch.pixels.buffer!, 768 * at, dataset.pixels, 768 * image, 768);
+          gpu.device.queue.writeBuffer(
+            batch.pixels.buffer!,
+            768 * at,
+            dataset.pixels.packs[0] as Uint8Array<ArrayBuffer>,
+            768 * image,
+            768,
+          );
         lane.trainables.prepare(i, learningRate(laneConfig.lr, i, config), adamw);
         step();
       }

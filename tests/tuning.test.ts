@@ -261,7 +261,7 @@ describe("a race", () => {
       tunes = true;
       tiles.clear();
     };
-    const split = splitDataset(dataset, config.validation, config.seed);
+    const split = splitDataset(dataset, config);
     const race = await Race.open({ backbone: new Backbone(on, kernels, toyFiles()), config, dataset, split, preprocess, onStatus });
     compile.mockRestore();
     return { race, tunes, tiles };
@@ -283,7 +283,7 @@ describe("a race", () => {
   const run = async (race: Race) => {
     for (let step = 1; step <= 3; step++) race.step(step);
     const steps = (await race.figures(0, 1, 3)).map(({ loss, gradNorm }) => [loss, gradNorm]);
-    const numbers = [...steps.flat(), (await race.evaluate(0)).loss];
+    const numbers = [...steps.flat(), (await race.evaluate(0, race.setup.split.validation)).loss];
     const bits = await race.fingerprint(0);
     race.destroy();
     return { numbers, bits };

@@ -1,8 +1,9 @@
 /** From a source to a dataset: order, duplicates, report, progress. Pure but for the clock; decoding is handed in. */
 
 import { checkDataset } from "./check.ts";
-import type { Dataset, ImportReport, Note, NoteKind } from "./dataset.ts";
+import type { Dataset, ImportReport, Note, NoteKind, Part } from "./dataset.ts";
 import type { Prepared } from "./decode.ts";
+import { inMemory, joinPixels } from "./pixels.ts";
 import { type Refusal, refusalOf } from "./refusal.ts";
 import type { Source, SourceFile } from "./source.ts";
 
@@ -50,6 +51,7 @@ const MAX_BYTES = 2 ** 30;
 const PROGRESS_MS = 100;
 const BY_NAME = new Intl.Collator("en", { numeric: true });
 
+type Taken = Fresh & { readonly digest: string; readonly part: Part | null };
 type Outcome = { readonly prepared: Prepared } | { readonly refusal: Refusal };
 
 /**
@@ -66,7 +68,7 @@ export async function collect(source: Source, size: number, preparer: Preparer, 
   const began = performance.now();
   const notes: Note[] = [...source.notes];
   const warnings: string[] = [...source.warnings];
-  const taken: (Fresh & { readonly digest: string })[] = [];
+  const taken: Taken[] = [];
   const known = new Map<string, { className: string; source: string }>();
   into?.digests?.forEach((digest, i) => {
     const className = into.classes[into.labels[i] ?? 0] ?? "";
@@ -96,7 +98,7 @@ export async function collect(source: Source, size: number, preparer: Preparer, 
       const first = known.get(digest);
       if (first === undefined) {
         known.set(digest, { className: file.className, source: file.path });
-        taken.push({ className: file.className, source: file.path, pixels, digest });
+        taken.push({ className: file.className, source: file.path, pixels, digest, part: file.part ?? null });
         if (remark !== undefined) note("tiny", remark, "taken");
       } else if (first.className === file.className) {
         note("duplicate", `the same file as ${first.source}`);
@@ -155,25 +157,31 @@ async function* inOrder(
   }
 }
 
-function assemble(name: string, size: number, taken: readonly (Fresh & { digest: string })[], into?: Dataset): Dataset {
+function assemble(name: string, size: number, taken: readonly Taken[], into?: Dataset): Dataset {
   const old = into?.classes ?? [];
   const names = new Set(taken.map((image) => image.className).filter((className) => !old.includes(className)));
   const classes = [...old, ...[...names].sort(BY_NAME.compare)];
   const labelOf = new Map(classes.map((className, label) => [className, label]));
   const start = into?.labels.length ?? 0;
   const bytes = size * size * 3;
-  const pixels = new Uint8Array((start + taken.length) * bytes);
+  const pixels = new Uint8Array(taken.length * bytes);
   const labels = new Uint32Array(start + taken.length);
-  if (into !== undefined) {
-    pixels.set(into.pixels);
-    labels.set(into.labels);
-  }
+  if (into !== undefined) labels.set(into.labels);
   taken.forEach((image, i) => {
-    pixels.set(image.pixels, (start + i) * bytes);
+    pixels.set(image.pixels, i * bytes);
     labels[start + i] = labelOf.get(image.className) ?? 0;
   });
-  const sources = [...(into?.sources ?? []), ...taken.map((image) => image.source)];
-  // Images without a digest match nothing.
-  const digests = [...(into?.digests ?? new Array<string>(start).fill("")), ...taken.map((image) => image.digest)];
-  return { name: into?.name ?? name, classes, size, pixels, labels, sources, digests };
+  const added = inMemory(pixels, taken.length);
+  const parts = [...(into?.parts ?? new Array<null>(start).fill(null)), ...taken.map(({ part }) => part)];
+  return {
+    name: into?.name ?? name,
+    classes,
+    size,
+    pixels: into ? joinPixels(into.pixels, added) : added,
+    labels,
+    sources: [...(into?.sources ?? []), ...taken.map((image) => image.source)],
+    // Images without a digest match nothing.
+    digests: [...(into?.digests ?? new Array<string>(start).fill("")), ...taken.map((image) => image.digest)],
+    ...(parts.some((part) => part !== null) && { parts }),
+  };
 }

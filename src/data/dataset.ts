@@ -1,19 +1,37 @@
 /** A dataset: labelled images as bytes, by index. Everything here is plain data; no GPU, no DOM. */
 
+/** What an image is for: the training, the measurements along the way, or the last measurement alone. */
+export type Part = "train" | "validation" | "test";
+
 export interface Dataset {
   readonly name: string;
   /** Class names in the order of their labels. */
   readonly classes: readonly string[];
   /** Side of the square images in pixels. */
   readonly size: number;
-  /** (n, size, size, 3) RGB, row by row, already resized and cropped as the model's preprocessor_config asks. */
-  readonly pixels: Uint8Array;
+  /** Where its images lie, already resized and cropped as the model's preprocessor_config asks. */
+  readonly pixels: Pixels;
   /** (n) labels. */
   readonly labels: Uint32Array;
   /** (n) where each image came from, for people: "forest/img_3.jpg". */
   readonly sources: readonly string[];
   /** (n) SHA-256 of each file in hex, by which a later import knows duplicates. Absent in a dataset made by code. */
   readonly digests?: readonly string[];
+  /** (n) The part that each image was delivered in, or null where the data named none. Absent where no image has one. */
+  readonly parts?: readonly (Part | null)[];
+}
+
+/**
+ * Where prepared images lie: side by side in packs, each (size, size, 3) RGB, row by row. Taking an image out of a dataset, or
+ * putting it elsewhere, changes its places and never a pack.
+ */
+export interface Pixels {
+  /** Bytes in memory, or the name of a file of the browser's private file system. */
+  readonly packs: readonly (Uint8Array | string)[];
+  /** (n) The pack of each image, */
+  readonly pack: Uint16Array;
+  /** (n) and its number in that pack. */
+  readonly row: Uint32Array;
 }
 
 /** What a note is about, so that a report of thousands can be grouped. */
@@ -62,7 +80,11 @@ export interface Preprocess {
   readonly std: readonly [number, number, number];
 }
 
+/** Indices of images, ascending. */
 export interface Split {
   readonly train: Uint32Array;
+  /** Measured on while training. */
   readonly validation: Uint32Array;
+  /** Measured on once, at the end; no setting but its share changes who is in it. */
+  readonly test: Uint32Array;
 }

@@ -2,7 +2,7 @@
 
 import type { Dataset } from "./dataset.ts";
 import { tidyName } from "./paths.ts";
-import { imagePixels } from "./table.ts";
+import { pickPixels } from "./pixels.ts";
 
 /**
  * Renames a class. Where another class has the new name already, the two become one.
@@ -28,17 +28,15 @@ export function renameClass(dataset: Dataset, from: string, to: string): Dataset
 export function removeClass(dataset: Dataset, name: string): Dataset {
   const gone = labelOf(dataset, name);
   const kept = Array.from(dataset.labels.keys()).filter((i) => dataset.labels[i] !== gone);
-  const bytes = dataset.size * dataset.size * 3;
-  const pixels = new Uint8Array(kept.length * bytes);
-  for (const [to, from] of kept.entries()) pixels.set(imagePixels(dataset, from), to * bytes);
-  const { digests } = dataset;
+  const { digests, parts } = dataset;
   return {
     ...dataset,
     classes: dataset.classes.filter((_, label) => label !== gone),
-    pixels,
+    pixels: pickPixels(dataset.pixels, kept),
     labels: Uint32Array.from(kept, (i) => shift(dataset.labels[i] ?? 0, gone)),
     sources: kept.map((i) => dataset.sources[i] ?? ""),
-    ...(digests === undefined ? {} : { digests: kept.map((i) => digests[i] ?? "") }),
+    ...(digests && { digests: kept.map((i) => digests[i] ?? "") }),
+    ...(parts && { parts: kept.map((i) => parts[i] ?? null) }),
   };
 }
 

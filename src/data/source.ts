@@ -1,12 +1,14 @@
 /** What the user gave, listed but not yet read: the images to try, each with its class, and notes on the rest. */
 
-import type { Note } from "./dataset.ts";
+import type { Note, Part } from "./dataset.ts";
 import { judgePath, labelPaths, tidyName } from "./paths.ts";
 
 /** One candidate. `open` reads it when its turn comes, so that a list of 20,000 costs no memory. */
 export interface SourceFile {
   readonly path: string;
   readonly className: string;
+  /** The part that the data put it in, where they did. */
+  readonly part?: Part | undefined;
   /** @throws Refusal, or what the browser throws when the file cannot be read. */
   readonly open: () => Promise<Blob>;
 }

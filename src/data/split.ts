@@ -1,35 +1,72 @@
-/** Which images train and which are kept to measure. */
+/** Which images train, which are kept to measure along the way, and which are locked away for the end. */
 
-import type { Dataset, Split } from "./dataset.ts";
+import type { Dataset, Part, Split } from "./dataset.ts";
 import { hashText } from "./hash.ts";
 import { classTable } from "./table.ts";
 
+/** All training images, a share of every class, or a few images of every class ("4": 4-shot). */
+export type Amount = "all" | "50%" | "1" | "2" | "4" | "8" | "16";
+
+export interface SplitPlan {
+  /** Shares of every class, each 0 (none) up to but not including 1, and less than 1 together. */
+  readonly validation: number;
+  readonly test: number;
+  /** Of what is left for training. */
+  readonly amount: Amount;
+  readonly seed: number;
+}
+
+/** The test set is drawn under this seed whatever the run's is, so that runs of many seeds are measured on the same images. */
+const LOCKED = 0x7e57;
+
 /**
- * Splits every class in the same proportion, at random by seed.
+ * Splits every class in the same proportions, at random by seed; the test set is the same for every seed.
  *
- * An image's place depends on the seed, its source and the other images of its class, not on the order of import
- * or on other classes. Every class keeps at least one training image, and gives at least one to validation when it
- * has two; a class with one image goes to training (`checkDataset` warns of it).
- * @param fraction share for validation, 0 (none) up to but not including 1
- * @returns indices in ascending order
- * @throws RangeError for another fraction
+ * Images that were delivered in a part stay in it; a part that nothing was delivered in is drawn from the training images. An image's
+ * place depends on the seed, its source and the other images of its class, not on the order of import or on other classes. Every
+ * class keeps at least one training image and gives at least one to every part that is wanted while it has enough, the test set
+ * first (`checkDataset` warns of classes that are too small). Fewer shots are among the more: the first of the same order.
+ * @throws RangeError for other shares
  */
-export function splitDataset(dataset: Pick<Dataset, "classes" | "labels" | "sources">, fraction: number, seed: number): Split {
-  if (!(fraction >= 0 && fraction < 1)) throw new RangeError(`The validation share must be in [0, 1), not ${fraction}.`);
-  const train: number[] = [];
-  const validation: number[] = [];
-  for (const { images, count } of classTable(dataset)) {
-    const wanted = fraction === 0 ? 0 : Math.max(1, Math.round(count * fraction));
-    const kept = Math.max(0, Math.min(wanted, count - 1));
-    const drawn = images
+export function splitDataset(dataset: Pick<Dataset, "classes" | "labels" | "sources" | "parts">, plan: SplitPlan): Split {
+  const { validation, test, amount, seed } = plan;
+  for (const share of [validation, test, validation + test])
+    if (!(share >= 0 && share < 1)) throw new RangeError(`The shares held out must be in [0, 1), alone and together, not ${share}.`);
+  const split: Record<Part, number[]> = { train: [], validation: [], test: [] };
+  const delivered = new Set(dataset.parts ?? []);
+  const partOf = (image: number): Part => dataset.parts?.[image] ?? "train";
+  const inOrder = (images: readonly number[], under: number): number[] =>
+    images
       .map((image) => {
         const source = dataset.sources[image] ?? "";
-        return { image, source, rank: hashText(seed, source) };
+        return { image, source, rank: hashText(under, source) };
       })
-      .sort((a, b) => a.rank - b.rank || compare(a.source, b.source) || a.image - b.image);
-    for (const [i, { image }] of drawn.entries()) (i < kept ? validation : train).push(image);
+      .sort((a, b) => a.rank - b.rank || compare(a.source, b.source) || a.image - b.image)
+      .map(({ image }) => image);
+  for (const { images, count } of classTable(dataset)) {
+    for (const image of images) if (partOf(image) !== "train") split[partOf(image)].push(image);
+    let rest = images.filter((image) => partOf(image) === "train");
+    const draw = (part: Part, share: number, under: number) => {
+      if (delivered.has(part)) return;
+      const wanted = share === 0 ? 0 : Math.max(1, Math.round(count * share));
+      const drawn = inOrder(rest, under).slice(0, Math.max(0, Math.min(wanted, rest.length - 1)));
+      split[part].push(...drawn);
+      const gone = new Set(drawn);
+      rest = rest.filter((image) => !gone.has(image));
+    };
+    draw("test", test, LOCKED);
+    draw("validation", validation, seed);
+    // Another order than validation's, or the shots would be the images next to it.
+    split.train.push(...inOrder(rest, seed + 1).slice(0, taken(amount, rest.length)));
   }
-  return { train: Uint32Array.from(train).sort(), validation: Uint32Array.from(validation).sort() };
+  const ascending = (images: readonly number[]) => Uint32Array.from(images).sort();
+  return { train: ascending(split.train), validation: ascending(split.validation), test: ascending(split.test) };
+}
+
+function taken(amount: Amount, count: number): number {
+  if (amount === "all") return count;
+  if (!amount.endsWith("%")) return Number(amount);
+  return Math.min(count, Math.max(1, Math.round((count * Number.parseFloat(amount)) / 100)));
 }
 
 function compare(a: string, b: string): number {

@@ -21,16 +21,10 @@ export function classTable(dataset: Pick<Dataset, "classes" | "labels">): ClassR
 
 /**
  * RGB as RGBA, ready for `new ImageData(…, size, size)`.
- * @param pixels (size, size, 3), such as `Fresh.pixels` or `imagePixels(dataset, i)`
+ * @param pixels (size, size, 3), such as `Fresh.pixels` or what `readPixels` gives
  */
 export function toRgba(pixels: Uint8Array): Uint8ClampedArray<ArrayBuffer> {
   const rgba = new Uint8ClampedArray((pixels.length / 3) * 4).fill(255);
   for (let from = 0, to = 0; from < pixels.length; from += 3, to += 4) rgba.set(pixels.subarray(from, from + 3), to);
   return rgba;
-}
-
-/** The (size, size, 3) pixels of one image, as a view. */
-export function imagePixels(dataset: Pick<Dataset, "pixels" | "size">, index: number): Uint8Array {
-  const bytes = dataset.size * dataset.size * 3;
-  return dataset.pixels.subarray(index * bytes, (index + 1) * bytes);
 }

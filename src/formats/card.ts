@@ -13,17 +13,17 @@ export interface CardFacts extends PythonFacts {
   readonly dataset: {
     readonly name: string;
     /** In the order of their labels, which is that of `labels`. */
-    readonly classes: readonly { readonly train: number; readonly validation: number }[];
-    /** The share of each class held out, 0 … 1, and the seed that chose it. */
-    readonly share: number;
+    readonly classes: readonly { readonly train: number; readonly validation: number; readonly test: number }[];
+    /** That chose who is trained on and who validates. */
     readonly seed: number;
   };
   /** The run, as the page would run it again. */
   readonly config: JsonObject;
-  /** On the held-out images, with the weights as exported, after `step` steps; undefined when there are none. `interval` is Wilson's of 95 %, in 0 … 1. */
+  /** On the test images, or where there are none on those for validation, with the weights as exported, after `step` steps; undefined when there are none. `interval` is Wilson's of 95 %, in 0 … 1. */
   readonly result?: {
     readonly step: number;
     readonly correct: number;
+    readonly part: "validation" | "test";
     readonly images: number;
     readonly loss: number;
     readonly interval: readonly [number, number];
@@ -36,11 +36,12 @@ export interface CardFacts extends PythonFacts {
 export function writeCard(facts: CardFacts): string {
   const { title, licence, method, form, base, dataset, result, parameters, config, labels } = facts;
   const n = dataset.classes.reduce(
-    (sum, { train, validation }) => ({ train: sum.train + train, validation: sum.validation + validation }),
-    {
-      train: 0,
-      validation: 0,
-    },
+    (sum, { train, validation, test }) => ({
+      train: sum.train + train,
+      validation: sum.validation + validation,
+      test: sum.test + test,
+    }),
+    { train: 0, validation: 0, test: 0 },
   );
   const baseName = base.id ? link(base.id, base.revision) : "a local folder";
   return `${frontMatter(facts)}
@@ -53,18 +54,18 @@ Licence of the base model: ${plain(licence ?? UNKNOWN)}. Whether that lets you s
 
 ## Data
 
-${plain(dataset.name)}: ${count(n.train, "image was", "images were")} trained on, ${n.validation} held out (${percent(dataset.share)} of each class, chosen by seed ${dataset.seed}).
+${plain(dataset.name)}: ${count(n.train, "image was", "images were")} trained on, ${n.validation} used for validation (chosen by seed ${dataset.seed}), ${n.test} kept for the test.
 
-| label | class | trained on | held out |
-| --: | :-- | --: | --: |
-${dataset.classes.map(({ train, validation }, i) => `| ${i} | ${plain(labels[i] ?? "")} | ${train} | ${validation} |`).join("\n")}
+| label | class | trained on | validation | test |
+| --: | :-- | --: | --: | --: |
+${dataset.classes.map(({ train, validation, test }, i) => `| ${i} | ${plain(labels[i] ?? "")} | ${train} | ${validation} | ${test} |`).join("\n")}
 
 ## Result
 
 ${result ? resultText(result) : "No images were held out, so no accuracy was measured."}
 
 Not measured: accuracy on any other data, on groups of people or conditions that these images leave out, calibration, robustness, and the
-use of energy. ${result ? "The held-out images were looked at during training, so the accuracy is that of a validation set, not of a test set." : ""}
+use of energy. ${result?.part === "validation" ? "The images were looked at during training, so the accuracy is that of a validation set, not of a test set." : ""}
 
 ## Size
 

@@ -1,5 +1,6 @@
 /** What is measured: vision towers of known sizes with random weights, on random images, in races that the page could run. */
 import type { Dataset } from "../data/dataset.ts";
+import { inMemory } from "../data/pixels.ts";
 import { type FloatTensor, writeSafetensors } from "../formats/safetensors.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { Kernels } from "../gpu/kernel.ts";
@@ -66,7 +67,7 @@ function images(size: number, n: number): Dataset {
     name: "random",
     classes: Array.from({ length: CLASSES }, (_, c) => `class ${c}`),
     size,
-    pixels: new Uint8Array(words.buffer),
+    pixels: inMemory(new Uint8Array(words.buffer), n),
     labels: Uint32Array.from({ length: n }, (_, i) => i % CLASSES),
     sources: Array.from({ length: n }, (_, i) => String(i)),
   };
@@ -94,6 +95,8 @@ export function openRace(
     precision: "checkpoint",
     seed: 0,
     validation: 0,
+    test: 0,
+    amount: "all",
     head: { kind: "linear" },
     targets: { image: ["q", "k", "v", "out", "fc1", "fc2"], text: [] },
     lanes,
@@ -108,7 +111,7 @@ export function openRace(
   const dataset = images(size, batch);
   const all = Uint32Array.from(dataset.labels.keys());
   const preprocess = { resize: size, resample: "bicubic", crop: size, mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] } as const;
-  return Race.open({ backbone, config, dataset, split: { train: all, validation: all }, preprocess, onStatus });
+  return Race.open({ backbone, config, dataset, split: { train: all, validation: all, test: new Uint32Array() }, preprocess, onStatus });
 }
 
 /** Its steps recorded once more, to be looked at: nothing of them can be run. */

@@ -2,7 +2,7 @@
 import type { Field } from "../adapters/adapter.ts";
 import type { TargetModules } from "../formats/target.ts";
 import type { LaneConfig, RunConfig } from "../train/run.ts";
-import { clampTo, DEFAULTS, MAX_LANES, MAX_TEMPLATE, NUMBERS, type NumberName, RATE } from "./config.ts";
+import { clampTo, DEFAULTS, isAmount, MAX_LANES, MAX_TEMPLATE, NUMBERS, type NumberName, RATE } from "./config.ts";
 import { completeSettings, findMethod } from "./methods.ts";
 import { isAdapterName, isModelName } from "./names.ts";
 import { fromAddress, toAddress } from "./targets.ts";
@@ -30,6 +30,7 @@ export function writeAddress({ config, match, sample }: Address): string {
   if (lanes !== DEFAULTS.lanes.map(writeLane).join("*")) hash.set("lanes", lanes);
   if (!match) hash.set("match", "0");
   for (const [name] of numbers) if (config[name] !== DEFAULTS[name]) hash.set(name, String(config[name]));
+  if (config.amount !== DEFAULTS.amount) hash.set("amount", config.amount);
   if (config.model !== DEFAULTS.model) hash.set("model", config.model);
   if (config.precision !== DEFAULTS.precision) hash.set("precision", config.precision);
   const [image, text] = [toAddress(config.targets.image), toAddress(config.targets.text)];
@@ -67,6 +68,11 @@ export function readAddress(hash: string): ReadAddress {
   for (const [name, field] of numbers) {
     const text = take(name);
     if (text !== undefined) config[name] = readNumber(field.label, field, text, DEFAULTS[name], notices);
+  }
+  const amount = take("amount");
+  if (amount !== undefined) {
+    if (isAmount(amount)) config.amount = amount;
+    else notices.push("The link's amount of training images is not known; all are used.");
   }
   const model = take("model");
   if (model !== undefined) {

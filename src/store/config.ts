@@ -1,21 +1,30 @@
 /** The settings of a run: their ranges, their defaults and what keeps them sane. */
 import type { Field } from "../adapters/adapter.ts";
+import type { Amount } from "../data/split.ts";
 import type { Targets } from "../train/catalog.ts";
 import type { LaneConfig, RunConfig } from "../train/run.ts";
 import { completeSettings, countParameters, findMethod, matchSettings } from "./methods.ts";
 
-export type NumberName = "steps" | "batch" | "seed" | "validation" | "warmup" | "weightDecay" | "clip" | "labelSmoothing";
+export type NumberName = "steps" | "batch" | "seed" | "validation" | "test" | "warmup" | "weightDecay" | "clip" | "labelSmoothing";
 
 export const NUMBERS: Readonly<Record<NumberName, Field>> = {
   steps: { label: "Steps", help: "How many batches each method learns from.", default: 300, min: 1, max: 50_000, step: 1 },
   batch: { label: "Batch", help: "Images per step. Smaller needs less memory and is noisier.", default: 64, min: 1, max: 512, step: 1 },
   seed: { label: "Seed", help: "Same seed, same split, same batches, same start.", default: 0, min: 0, max: 4_294_967_295, step: 1 },
   validation: {
-    label: "Held out",
-    help: "Share of every class that is never trained on and measures accuracy.",
-    default: 0.2,
+    label: "Validation",
+    help: "Share of every class that is never trained on and measures accuracy while training goes on.",
+    default: 0.1,
     min: 0.05,
-    max: 0.9,
+    max: 0.4,
+    step: 0.05,
+  },
+  test: {
+    label: "Test",
+    help: "Share of every class that is locked away: measured once, after the last step, and the same for every seed.",
+    default: 0.2,
+    min: 0,
+    max: 0.5,
     step: 0.05,
   },
   warmup: {
@@ -61,6 +70,19 @@ export const RATE: Field = {
   step: 1e-6,
 };
 
+/** How much of what is left for training is used, and what to call it. */
+export const AMOUNTS: Readonly<Record<Amount, string>> = {
+  all: "All images",
+  "50%": "Half of every class",
+  "1": "1 image per class",
+  "2": "2 images per class",
+  "4": "4 images per class",
+  "8": "8 images per class",
+  "16": "16 images per class",
+};
+
+export const isAmount = (text: string): text is Amount => Object.hasOwn(AMOUNTS, text);
+
 /** Names of the layers that every block may have. */
 export const TARGETS: readonly string[] = ["q", "k", "v", "out", "fc1", "fc2"];
 const IMAGE_ONLY: Targets = { image: TARGETS, text: [] };
@@ -75,7 +97,9 @@ export const DEFAULTS: RunConfig = {
   model: "clip-tiny",
   precision: "checkpoint",
   seed: 0,
-  validation: 0.2,
+  validation: 0.1,
+  test: 0.2,
+  amount: "all",
   head: { kind: "text", template: "a satellite photo of {class}." },
   targets: IMAGE_ONLY,
   lanes: [

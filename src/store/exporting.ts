@@ -37,7 +37,7 @@ export function canExport(phase: Phase): boolean {
   return phase === "training" || phase === "paused" || phase === "done";
 }
 
-export async function exportLane(race: Pick<RunState, "config" | "images">, lane: number, options: ExportOptions): Promise<void> {
+export async function exportLane(race: Pick<RunState, "config" | "dataset">, lane: number, options: ExportOptions): Promise<void> {
   const { form } = options;
   useExporting.setState({ busy: { lane, form }, done: null, fault: null });
   try {
@@ -64,8 +64,9 @@ export function forgetExport(): void {
 }
 
 /** "fullrank-randlora-eurosat", and what tells the other forms and a second lane of one method apart. */
-export function exportName({ config, images }: Pick<RunState, "config" | "images">, lane: number, form: ExportOptions["form"]): string {
+export function exportName({ config, dataset }: Pick<RunState, "config" | "dataset">, lane: number, form: ExportOptions["form"]): string {
   const lanes = config?.lanes ?? [];
+  const images = dataset?.name ?? "";
   const method = lanes[lane]?.method ?? "";
   const twin = lanes.slice(0, lane).filter((other) => other.method === method).length;
   const set = SAMPLES.find(({ title }) => title === images)?.id.replace(/-mini$/, "") ?? slug(images, "images");
@@ -80,7 +81,7 @@ export const CONTENTS: Readonly<Record<ExportOptions["form"], readonly string[]>
 };
 
 /** The code that uses an export, as its model card has it. */
-export function pythonLines({ config, classes }: Pick<RunState, "config" | "classes">, facts: ModelFacts, options: ExportOptions): string {
+export function pythonLines({ config, dataset }: Pick<RunState, "config" | "dataset">, facts: ModelFacts, options: ExportOptions): string {
   const { linear, text } = modelOf(facts.config).classes;
   const { head } = config ?? { head: { kind: "linear" } as const };
   const [id, revision] = isHub(facts.model) ? facts.model.split("@") : [];
@@ -92,7 +93,7 @@ export function pythonLines({ config, classes }: Pick<RunState, "config" | "clas
   const markdown = pythonFor({
     kind: options.form,
     base,
-    labels: classes,
+    labels: dataset?.classes ?? [],
     ...(head.kind === "text" && { template: head.template }),
     preprocess: parsePreprocess(facts.preprocess),
     generation: options.transformers,

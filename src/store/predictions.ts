@@ -2,6 +2,7 @@
 import { create } from "zustand";
 import { fromFiles } from "../data/folder.ts";
 import { importImages } from "../data/importer.ts";
+import { readPixels } from "../data/pixels.ts";
 import type { Prediction } from "../train/run.ts";
 import { preprocessOf } from "./models.ts";
 import { predict, useRace } from "./race.ts";
@@ -38,10 +39,10 @@ export async function askFiles(files: Iterable<File>): Promise<void> {
     const preprocess = await preprocessOf(model);
     const source = await fromFiles([...files].slice(0, MAX_ASKED), "asked");
     const { dataset, report } = await importImages(source, preprocess);
-    const bytes = dataset.size * dataset.size * 3;
-    dataset.sources.forEach((path, index) => {
-      const name = path.replace(/^asked\//, "");
-      ask({ name, truth: null, size: dataset.size, pixels: dataset.pixels.slice(index * bytes, (index + 1) * bytes) });
+    const pixels = await readPixels(dataset, [...dataset.labels.keys()]);
+    pixels.forEach((image, index) => {
+      const name = (dataset.sources[index] ?? "").replace(/^asked\//, "");
+      ask({ name, truth: null, size: dataset.size, pixels: image });
     });
     const refused = report.notes.find(({ outcome }) => outcome === "left out");
     if (refused) usePredictions.setState({ problem: `${refused.source}: ${refused.reason}.` });
@@ -67,7 +68,7 @@ export function followRace(): () => void {
   return useRace.subscribe((race, before) => {
     if (race.config !== before.config) {
       usePredictions.setState(({ asked }) => ({
-        asked: asked.filter(({ size }) => !race.config || size === race.size).map((item) => ({ ...item, answer: null })),
+        asked: asked.filter(({ size }) => !race.config || size === race.dataset?.size).map((item) => ({ ...item, answer: null })),
       }));
     }
     const anew = race.validations.length !== before.validations.length || (race.phase !== before.phase && race.phase === "done");
@@ -76,8 +77,8 @@ export function followRace(): () => void {
 }
 
 async function answer({ id, pixels, size }: Asked): Promise<void> {
-  const { phase, config, step, size: wanted } = useRace.getState();
-  if (!canAnswer(phase) || size !== wanted) return;
+  const { phase, config, step, dataset } = useRace.getState();
+  if (!canAnswer(phase) || size !== dataset?.size) return;
   const prediction = await predict(pixels);
   if (!prediction || useRace.getState().config !== config) return;
   usePredictions.setState(({ asked }) => ({

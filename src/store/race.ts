@@ -35,7 +35,7 @@ export function startRace(config: RunConfig, dataset: Dataset, paused: boolean):
   if (state.phase === "failed") engine.dismiss(GONE);
   engine.forget(GONE);
   series = new Series(config.lanes.length);
-  dispatch({ type: "start", config, classes: dataset.classes, images: dataset.name, size: dataset.size });
+  dispatch({ type: "start", config, dataset });
   engine.send({ type: "start", config, dataset, paused, sources: sourcesOf(config.model), adapters: adapterFiles(config.lanes) });
 }
 

@@ -5,7 +5,7 @@ import { useRace } from "./race.ts";
 export function exportRun(): void {
   const {
     config,
-    classes,
+    dataset,
     gpu,
     software,
     memory,
@@ -17,16 +17,16 @@ export function exportRun(): void {
     stopped,
     fingerprints,
     imagesPerSecond,
-    trainImages,
-    validationImages,
+    split,
+    answers,
   } = useRace.getState();
   if (!config) return;
   const record = {
     format: "fullrank-run",
     config,
-    classes,
+    classes: dataset?.classes,
     device: { gpu, software },
-    images: { train: trainImages, validation: validationImages },
+    images: { train: split?.train.length, validation: split?.validation.length, test: split?.test.length },
     outcome: { step, phase, stopped, fingerprints },
     memory,
     imagesPerSecond,
@@ -38,6 +38,7 @@ export function exportRun(): void {
       },
     })),
     validations,
+    test: answers?.part === "test" ? answers.lanes.map(({ answers: _, ...score }) => score) : null,
     /** Thinned to what the chart draws; spikes are kept. */
     losses: points,
   };

@@ -1,6 +1,7 @@
 /** The state of a run: one pure reducer over its events. */
+import type { Dataset, Split } from "../data/dataset.ts";
 import type { Fault } from "../gpu/device.ts";
-import type { LayerRank, Memory, RunConfig, RunEvent } from "../train/run.ts";
+import type { LaneScore, LayerRank, Memory, RunConfig, RunEvent } from "../train/run.ts";
 
 export type Phase = "idle" | "starting" | "training" | "paused" | "done" | "failed";
 
@@ -24,22 +25,19 @@ export interface RunState {
   readonly phase: Phase;
   /** What this run was started with; the settings on the page may have moved on. */
   readonly config: RunConfig | null;
-  readonly classes: readonly string[];
-  /** Name of the dataset, and the side of its images in pixels. */
-  readonly images: string;
-  readonly size: number;
+  /** The images that it runs on, likewise. */
+  readonly dataset: Dataset | null;
   readonly status: { readonly text: string; readonly progress: number | null } | null;
   readonly gpu: string;
   readonly software: boolean;
   readonly memory: Memory | null;
-  readonly trainImages: number;
-  readonly validationImages: number;
+  readonly split: Split | null;
   readonly step: number;
   readonly imagesPerSecond: number | null;
   readonly lanes: readonly LaneRun[];
   readonly validations: readonly Validation[];
-  /** Of the newest validation, per lane: one byte for each image, 1 where it was right. */
-  readonly hits: readonly Uint8Array[];
+  /** What every lane answered at the newest measurement: the last validation, or the test after the last step. */
+  readonly answers: { readonly part: "validation" | "test"; readonly step: number; readonly lanes: readonly LaneScore[] } | null;
   /** SHA-256 of each lane's trainables, once the run has ended. */
   readonly fingerprints: readonly string[];
   /** Ended by the person, before its last step. */
@@ -51,9 +49,7 @@ export type RunAction =
   | {
       readonly type: "start";
       readonly config: RunConfig;
-      readonly classes: readonly string[];
-      readonly images: string;
-      readonly size: number;
+      readonly dataset: Dataset;
     }
   | { readonly type: "reset" }
   | RunEvent;
@@ -62,20 +58,17 @@ export const IDLE: RunState = {
   phase: "idle",
   fingerprints: [],
   config: null,
-  classes: [],
-  images: "",
-  size: 0,
+  dataset: null,
   status: null,
   gpu: "",
   software: false,
   memory: null,
-  trainImages: 0,
-  validationImages: 0,
+  split: null,
   step: 0,
   imagesPerSecond: null,
   lanes: [],
   validations: [],
-  hits: [],
+  answers: null,
   stopped: false,
   fault: null,
 };
@@ -95,8 +88,7 @@ export function reduce(state: RunState, action: RunAction): RunState {
         gpu: action.gpu,
         software: action.software,
         memory: action.memory,
-        trainImages: action.trainImages,
-        validationImages: action.validationImages,
+        split: action.split,
         lanes: action.lanes.map((lane) => ({ ...lane, msPerStep: null, loss: null, rank: null })),
       };
     case "steps":
@@ -112,10 +104,13 @@ export function reduce(state: RunState, action: RunAction): RunState {
         })),
       };
     case "validation": {
-      const { step, images, lanes, hits } = action;
+      const { step, lanes } = action;
       const earlier = state.validations.filter((validation) => validation.step < step);
-      return { ...state, status: null, validations: [...earlier, { step, images, lanes }], hits };
+      const measured = { step, images: state.split?.validation.length ?? 0, lanes: lanes.map(({ answers: _, ...score }) => score) };
+      return { ...state, status: null, validations: [...earlier, measured], answers: { part: "validation", step, lanes } };
     }
+    case "test":
+      return { ...state, status: null, answers: { part: "test", step: action.step, lanes: action.lanes } };
     case "rank":
       return {
         ...state,
@@ -147,7 +142,7 @@ function accepts({ phase }: RunState, { type }: RunEvent): boolean {
   if (phase === "idle" || phase === "failed") return false;
   if (phase === "starting") return type === "status" || type === "ready" || type === "failed";
   // The last validation and the last spectra may come after the run's end.
-  if (phase === "done") return type === "validation" || type === "rank" || type === "failed";
+  if (phase === "done") return type === "validation" || type === "test" || type === "rank" || type === "failed";
   return type !== "ready";
 }
 

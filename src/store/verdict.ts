@@ -1,5 +1,6 @@
-/** Which lane did better and whether that means anything, from the newest validation. */
+/** Which lane did better and whether that means anything, from the newest measurement. */
 import { accuracyInterval, comparePaired, describeComparison } from "../analysis/compare.ts";
+import type { Answers } from "../train/run.ts";
 import type { RunState } from "./run.ts";
 
 export interface Score {
@@ -15,10 +16,14 @@ export function scoreOf(correct: number, images: number): Score {
   return { accuracy: images > 0 ? correct / images : Number.NaN, margin: (high - low) / 2, correct, images };
 }
 
-/** Per lane; empty before the first validation. */
-export function latestScores({ validations }: Pick<RunState, "validations">): readonly Score[] {
-  const last = validations.at(-1);
-  return last?.lanes.map(({ correct }) => scoreOf(correct, last.images)) ?? [];
+/** Per lane, of the newest measurement; empty before the first. */
+export function latestScores({ answers }: Pick<RunState, "answers">): readonly Score[] {
+  return answers?.lanes.map(({ correct, answers: { predicted } }) => scoreOf(correct, predicted.length)) ?? [];
+}
+
+/** One byte for each image: 1 where the answer was the image's class. `images` are those that were asked, `labels` the dataset's. */
+export function hitsOf({ predicted }: Answers, images: Uint32Array, labels: Uint32Array): Uint8Array {
+  return Uint8Array.from(predicted, (label, i) => Number(label === labels[images[i] ?? -1]));
 }
 
 export interface Verdict {

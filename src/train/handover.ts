@@ -1,6 +1,7 @@
 /** A lane of a run handed over: its files with their model card, and the ONNX file run by someone else. */
 import { accuracyInterval } from "../analysis/compare.ts";
 import type { Dataset } from "../data/dataset.ts";
+import { readPixels } from "../data/pixels.ts";
 import { parsePreprocess } from "../data/preprocess.ts";
 import { type CardFacts, writeCard } from "../formats/card.ts";
 import { storage, upload } from "../gpu/memory.ts";
@@ -12,8 +13,8 @@ import { classify } from "./head.ts";
 import type { Lane } from "./lane.ts";
 import { read } from "./merge.ts";
 import type { ExportOptions, OnnxCheck, OnnxUnchecked } from "./protocol.ts";
-import type { Race, Score } from "./race.ts";
-import type { RunConfig } from "./run.ts";
+import type { Race } from "./race.ts";
+import type { LaneScore, RunConfig } from "./run.ts";
 import { OnnxError, verifyOnnx } from "./verifier.ts";
 
 /** What a race was opened from. */
@@ -73,7 +74,9 @@ async function written(
       files.set("tokenizer_config.json", json(origin.tokenizer.config));
     }
   }
-  const score = race.setup.split.validation.length > 0 ? await race.evaluate(index) : undefined;
+  const { validation, test } = race.setup.split;
+  const held = test.length > 0 ? test : validation;
+  const score = held.length > 0 ? await race.evaluate(index, held) : undefined;
   files.set("README.md", new TextEncoder().encode(writeCard(factsOf(race, trained, origin, score, options))));
   return { files, ...(options.form === "onnx" && { answers: await answersOf(trained, origin) }) };
 }
@@ -87,7 +90,7 @@ function factsOf(
   race: Race,
   { backbone, lane, head }: Exported,
   origin: Origin,
-  score: Score | undefined,
+  score: LaneScore | undefined,
   { form, transformers }: ExportOptions,
 ): CardFacts {
   const { config, dataset, licence } = origin;
@@ -118,8 +121,8 @@ function factsOf(
       classes: dataset.classes.map((_, label) => ({
         train: count(race.setup.split.train, label),
         validation: count(race.setup.split.validation, label),
+        test: count(race.setup.split.test, label),
       })),
-      share: config.validation,
       seed: config.seed,
     },
     config: { ...config },
@@ -127,9 +130,10 @@ function factsOf(
       result: {
         step: race.steps,
         correct: score.correct,
-        images: score.hits.length,
+        part: race.setup.split.test.length > 0 ? "test" : "validation",
+        images: score.answers.predicted.length,
         loss: score.loss,
-        interval: accuracyInterval(score.correct, score.hits.length),
+        interval: accuracyInterval(score.correct, score.answers.predicted.length),
       },
     }),
     parameters: {
@@ -155,9 +159,13 @@ async function answersOf(trained: Exported, { dataset, preprocess }: Origin): Pr
   const { mean, std } = parsePreprocess(preprocess);
   const images = Math.min(COMPARED, dataset.labels.length);
   const area = size * size;
+  const bytes = await readPixels(
+    dataset,
+    Array.from({ length: images }, (_, image) => image),
+  );
   const pixels = Float32Array.from({ length: images * 3 * area }, (_, at) => {
     const [image, channel, place] = [Math.floor(at / (3 * area)), Math.floor(at / area) % 3, at % area];
-    const byte = dataset.pixels[(image * area + place) * 3 + channel] as number;
+    const byte = bytes[image]?.[place * 3 + channel] as number;
     return (byte / 255 - (mean[channel] as number)) / (std[channel] as number);
   });
   return { images, size, pixels, ...(await runLane(trained, pixels, images, size)) };

@@ -62,7 +62,7 @@ export async function openParts({ backbone, config, dataset, split, preprocess, 
     lanes.push(await Lane.open(gpu, kernels, { ...start, own, head: values }));
   }
   const trainBatch = new Batch(backbone, config.batch);
-  const testBatch = new Batch(backbone, Math.max(1, Math.min(config.batch, split.validation.length)));
+  const testBatch = new Batch(backbone, Math.max(1, Math.min(config.batch, Math.max(split.validation.length, split.test.length))));
   write(gpu, trainBatch.count.buffer as GPUBuffer, 0, new Uint32Array([config.batch]));
   const input = (batch: Batch): Input => ({ backbone, batch, head, mean: preprocess.mean, std: preprocess.std });
   const one = unit(backbone);

@@ -1,5 +1,6 @@
 /** Several methods on one model, one dataset and the same batches: everything on the GPU, ready to step. */
 import { batches } from "../data/batch.ts";
+import { openPixels, type PixelReader } from "../data/pixels.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { readback, storage, write } from "../gpu/memory.ts";
 import type { Site } from "../models/model.ts";
@@ -10,7 +11,7 @@ import type { Lane } from "./lane.ts";
 import { type AdamW, adamwOf, RING } from "./optimizer.ts";
 import { openParts, type Parts, type RaceSetup } from "./parts.ts";
 import type { Batch, Evaluation } from "./record.ts";
-import type { Memory, Prediction } from "./run.ts";
+import type { LaneScore, Memory, Prediction } from "./run.ts";
 import { learningRate } from "./schedule.ts";
 
 export interface StepFigures {
@@ -22,13 +23,8 @@ export interface StepFigures {
   readonly notFinite: number;
 }
 
-export interface Score {
-  readonly loss: number;
-  readonly accuracy: number;
-  readonly correct: number;
-  /** One byte for each validation image: 1 where the prediction was right. */
-  readonly hits: Uint8Array;
-}
+/** Images whose answers are read back at once. */
+const READ = 4096;
 
 interface Prepared extends Evaluation {
   readonly plan: Plan;
@@ -54,10 +50,12 @@ export class Race {
   /** To be destroyed at the end. */
   readonly #rest: readonly (GPUBuffer | undefined)[];
   readonly #delta: GPUBuffer;
+  readonly #pixels: PixelReader;
   readonly head: Head;
 
-  private constructor(setup: RaceSetup, parts: Parts) {
+  private constructor(setup: RaceSetup, parts: Parts, pixels: PixelReader) {
     this.setup = setup;
+    this.#pixels = pixels;
     this.lanes = parts.lanes;
     this.sites = parts.sites;
     this.#adamw = adamwOf(setup.config);
@@ -77,7 +75,8 @@ export class Race {
 
   /** Loads, records and compiles. Throws when the GPU's memory does not suffice, naming what to make smaller. */
   static async open(setup: RaceSetup): Promise<Race> {
-    return new Race(setup, await openParts(setup));
+    const pixels = await openPixels(setup.dataset);
+    return new Race(setup, await openParts(setup), pixels);
   }
 
   get gpu(): Gpu {
@@ -130,28 +129,55 @@ export class Race {
     });
   }
 
-  /** Scores a lane on all validation images, or with `lane` = -1 the model before training. */
-  async evaluate(lane: number): Promise<Score> {
-    const { split, backbone } = this.setup;
-    const evaluation = this.#evaluation(lane);
+  /** Scores a lane on some images, or with `lane` = -1 the model before training. */
+  async evaluate(lane: number, images: Uint32Array): Promise<LaneScore> {
+    const answers = {
+      predicted: new Uint32Array(images.length),
+      confidence: new Float32Array(images.length),
+      truth: new Float32Array(images.length),
+    };
+    let [loss, correct] = [0, 0];
+    for (let first = 0; first < images.length; first += READ) {
+      const { rows, logits, classes } = await this.#answer(lane, images.subarray(first, first + READ));
+      for (let i = 0; i < rows.length / 2; i++) {
+        const shares = softmax(logits.subarray(i * classes, (i + 1) * classes));
+        const predicted = shares.reduce((best, share, at) => (share > (shares[best] as number) ? at : best), 0);
+        loss += rows[2 * i] as number;
+        correct += rows[2 * i + 1] as number;
+        answers.predicted[first + i] = predicted;
+        answers.confidence[first + i] = shares[predicted] as number;
+        answers.truth[first + i] = Math.exp(-(rows[2 * i] as number));
+      }
+    }
+    return { loss: loss / images.length, accuracy: correct / images.length, correct, answers };
+  }
+
+  /** `rows` (images, 2): loss, and whether the prediction is right. `logits` (images, classes). */
+  async #answer(lane: number, images: Uint32Array) {
+    const { backbone } = this.setup;
+    const { plan, rows, logits } = this.#evaluation(lane);
     const { size } = this.#testBatch;
-    const images = split.validation;
-    const results = storage(backbone.gpu, images.length * 8 + size * 8, "results");
+    const classes = logits.shape[1] as number;
+    const results = storage(backbone.gpu, images.length * 8, "results");
+    const scores = storage(backbone.gpu, images.length * classes * 4, "scores");
     for (let first = 0; first < images.length; first += size) {
       const some = images.subarray(first, first + size);
       this.#load(this.#testBatch, some);
       write(backbone.gpu, this.#testBatch.count.buffer as GPUBuffer, 0, new Uint32Array([some.length]));
-      evaluation.plan.submit(this.gpu, (encoder) =>
-        encoder.copyBufferToBuffer(evaluation.rows.buffer as GPUBuffer, 0, results, first * 8, some.length * 8),
-      );
-      await evaluation.plan.pace.learned; // what is queued before the first run has been timed goes launch by launch
+      plan.submit(this.gpu, (encoder) => {
+        encoder.copyBufferToBuffer(rows.buffer as GPUBuffer, 0, results, first * 8, some.length * 8);
+        encoder.copyBufferToBuffer(logits.buffer as GPUBuffer, 0, scores, first * classes * 4, some.length * classes * 4);
+      });
+      await plan.pace.learned; // what is queued before the first run has been timed goes launch by launch
     }
-    const rows = new Float32Array(await readback(backbone.gpu, results, 0, images.length * 8));
+    const read = {
+      rows: new Float32Array(await readback(backbone.gpu, results, 0, images.length * 8)),
+      logits: new Float32Array(await readback(backbone.gpu, scores, 0, images.length * classes * 4)),
+      classes,
+    };
     results.destroy();
-    const hits = Uint8Array.from({ length: images.length }, (_, i) => rows[2 * i + 1] as number);
-    const correct = hits.reduce((sum, hit) => sum + hit, 0);
-    const loss = rows.reduce((sum, value, i) => (i % 2 ? sum : sum + value), 0) / images.length;
-    return { loss, accuracy: correct / images.length, correct, hits };
+    scores.destroy();
+    return read;
   }
 
   /** Probabilities by class, from every lane and from the model before training, for (size, size, 3) RGB bytes. */
@@ -203,6 +229,7 @@ export class Race {
     for (const copy of this.#copies) copy.destroy();
     for (const buffer of this.#rest) buffer?.destroy();
     this.#delta.destroy();
+    this.#pixels.close();
   }
 
   #evaluation(lane: number): Prepared {
@@ -215,7 +242,7 @@ export class Race {
     const { dataset, backbone } = this.setup;
     const bytes = 3 * dataset.size ** 2;
     images.forEach((image, i) => {
-      staging.pixels.set(dataset.pixels.subarray(image * bytes, (image + 1) * bytes), i * bytes);
+      this.#pixels.read(image, staging.pixels.subarray(i * bytes, (i + 1) * bytes));
       staging.labels[i] = dataset.labels[image] as number;
     });
     write(backbone.gpu, pixels.buffer as GPUBuffer, 0, staging.pixels);

@@ -1,4 +1,6 @@
 /** A run: one plain JSON config and the events it produces. The config is the URL hash, the report's header and the worker's start command. */
+import type { Split } from "../data/dataset.ts";
+import type { Amount } from "../data/split.ts";
 import type { Fault } from "../gpu/device.ts";
 import type { Targets } from "./catalog.ts";
 
@@ -22,6 +24,10 @@ export interface RunConfig {
   readonly seed: number;
   /** Share of each class held out for validation, 0 … 0.9. */
   readonly validation: number;
+  /** Share of each class locked away for the last measurement, 0 … 0.5; the seed does not change who is in it. */
+  readonly test: number;
+  /** How much of what is left is trained on, drawn by the seed. */
+  readonly amount: Amount;
   readonly head: { readonly kind: "text" /** holds "{class}" */; readonly template: string } | { readonly kind: "linear" };
   /** Which layers are adapted. With layers of the text tower the class prompts are embedded anew in every step. */
   readonly targets: Targets;
@@ -34,6 +40,23 @@ export interface RunConfig {
   /** Largest global norm of the gradient; 0 switches clipping off. */
   readonly clip: number;
   readonly labelSmoothing: number;
+}
+
+/** What a lane answered for every image of a part of the split, in the split's order. */
+export interface Answers {
+  /** (n) The most likely class. */
+  readonly predicted: Uint32Array;
+  /** (n) Its probability. */
+  readonly confidence: Float32Array;
+  /** (n) The probability of the class that the image has. */
+  readonly truth: Float32Array;
+}
+
+export interface LaneScore {
+  readonly loss: number;
+  readonly accuracy: number;
+  readonly correct: number;
+  readonly answers: Answers;
 }
 
 export interface Memory {
@@ -69,8 +92,7 @@ export type RunEvent =
       readonly software: boolean;
       readonly memory: Memory;
       readonly lanes: readonly { readonly parameters: number; readonly way: string }[];
-      readonly trainImages: number;
-      readonly validationImages: number;
+      readonly split: Split;
     }
   /** Steps that have finished: `steps[i]` (1-based) has `losses[lane][i]`. */
   | {
@@ -86,14 +108,9 @@ export type RunEvent =
       readonly imagesPerSecond: number;
     }
   /** Step 0 is before the first step: for a text head the zero-shot accuracy. */
-  | {
-      readonly type: "validation";
-      readonly step: number;
-      readonly lanes: readonly { readonly loss: number; readonly accuracy: number; readonly correct: number }[];
-      readonly images: number;
-      /** Per lane, one byte for each validation image in the order of the split: 1 where the prediction was right. */
-      readonly hits: readonly Uint8Array[];
-    }
+  | { readonly type: "validation"; readonly step: number; readonly lanes: readonly LaneScore[] }
+  /** Once, after the last step, where images are kept for it. */
+  | { readonly type: "test"; readonly step: number; readonly lanes: readonly LaneScore[] }
   | { readonly type: "rank"; readonly step: number; readonly lane: number; readonly layers: readonly LayerRank[] }
   | { readonly type: "paused"; readonly step: number }
   | { readonly type: "resumed"; readonly step: number }

@@ -41,7 +41,7 @@ export async function* runSession(gpu: Gpu, session: Session, controls: Controls
   };
   check(config, dataset);
   onStatus("Loading the model onto the GPU");
-  const split = splitDataset(dataset, config.validation, config.seed);
+  const split = splitDataset(dataset, config);
   const open = async () => {
     const backbone = new Backbone(gpu, new Kernels(gpu), files, { size: preprocess.crop, precision: config.precision });
     const imported = imports(config, adapters, backbone);
@@ -68,8 +68,7 @@ export async function* runSession(gpu: Gpu, session: Session, controls: Controls
     software: gpu.software,
     memory: race.memory,
     lanes: race.lanes.map(({ parameters }, lane) => ({ parameters, way: (race as Race).ways[lane] as string })),
-    trainImages: split.train.length,
-    validationImages: split.validation.length,
+    split,
   };
   const ranker = openRanker();
   try {

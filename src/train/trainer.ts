@@ -1,8 +1,8 @@
 /** The training loop: an async generator of events that knows no worker, no page and no window. */
 import type { Ranker } from "../analysis/ranker.ts";
 import { adapterOf } from "./catalog.ts";
-import type { Race, Score } from "./race.ts";
-import type { LayerRank, RunConfig, RunEvent } from "./run.ts";
+import type { Race } from "./race.ts";
+import type { LaneScore, LayerRank, RunConfig, RunEvent } from "./run.ts";
 import { Stopwatch } from "./stopwatch.ts";
 
 /** What the person at the page wants; `train` looks at it between chunks of steps. */
@@ -148,6 +148,11 @@ async function* loop(race: Race, config: RunConfig, controls: Controls, ranker: 
     }
   }
   if (lastEvaluated < step) yield await validation(race, step);
+  const { test } = race.setup.split;
+  if (test.length > 0) {
+    yield { type: "status", text: "Measuring on the test images" };
+    yield { type: "test", step, lanes: await scores(race, step, test) };
+  }
   yield { type: "status", text: "Measuring the rank of the updates" };
   yield* ranks.last(step);
   const fingerprints = await Promise.all(race.lanes.map((_, lane) => race.fingerprint(lane)));
@@ -194,22 +199,20 @@ function notFinite({ steps, notFinite: counts }: StepsEvent, race: Race): RunEve
 }
 
 async function validation(race: Race, step: number): Promise<RunEvent> {
-  const scores: Score[] = [];
-  let fresh: Score | undefined;
+  return { type: "validation", step, lanes: await scores(race, step, race.setup.split.validation) };
+}
+
+async function scores(race: Race, step: number, images: Uint32Array): Promise<readonly LaneScore[]> {
+  const all: LaneScore[] = [];
+  let fresh: LaneScore | undefined;
   for (const [index, lane] of race.lanes.entries()) {
     // Before the first step most ΔW are zero, and all heads are alike: one such lane's score is everyone's.
     const isFresh = step === 0 && lane.isFresh;
-    const score = (isFresh && fresh) || (await race.evaluate(index));
+    const score = (isFresh && fresh) || (await race.evaluate(index, images));
     if (isFresh) fresh = score;
-    scores.push(score);
+    all.push(score);
   }
-  return {
-    type: "validation",
-    step,
-    lanes: scores.map(({ loss, accuracy, correct }) => ({ loss, accuracy, correct })),
-    images: scores[0]?.hits.length ?? 0,
-    hits: scores.map(({ hits }) => hits),
-  };
+  return all;
 }
 
 /** Ranks are computed beside the training: what is ready is published, and a snapshot is skipped while one is under way. */

@@ -4,6 +4,7 @@ import { takeDrop } from "../store/dropped.ts";
 import { useIsLab } from "../store/place.ts";
 import { useSetup } from "../store/setup.ts";
 import { useSupport } from "../store/support.ts";
+import { Closer } from "./closer/panel.tsx";
 import { Header } from "./header.tsx";
 import { NoGpu } from "./help/nogpu.tsx";
 import { ImagesPanel } from "./images/panel.tsx";
@@ -46,6 +47,7 @@ function Steps() {
       <RacePanel />
       <ResultPanel />
       <LanesBar />
+      <Closer />
       <AdoptDialog />
     </main>
   );

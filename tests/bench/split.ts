@@ -19,7 +19,7 @@ export default async function printSplit(): Promise<void> {
     labels: Uint32Array.from(entries, ({ className }) => classes.findIndex(([folder]) => folder === className)),
     sources: entries.map(({ path }) => path),
   };
-  const { train, validation } = splitDataset(dataset, 0.2, 0);
+  const { train, validation } = splitDataset(dataset, { validation: 0.2, test: 0, amount: "all", seed: 0 });
   const files = (indices: Uint32Array) => Array.from(indices, (i) => ({ file: dataset.sources[i], label: dataset.labels[i] }));
   console.log(JSON.stringify({ prompt: sample.prompt, classes: dataset.classes, train: files(train), validation: files(validation) }));
 }

@@ -1,7 +1,7 @@
 /** The class table: names to edit, counts as bars, pictures to look at, files to add. */
 import { useEffect, useMemo, useRef, useState } from "react";
 import type { Dataset } from "../../data/dataset.ts";
-import { type ClassRow, classTable, imagePixels } from "../../data/table.ts";
+import { type ClassRow, classTable } from "../../data/table.ts";
 import { takeDrop } from "../../store/dropped.ts";
 import { importFiles, remove, rename } from "../../store/images.ts";
 import { ask } from "../../store/predictions.ts";
@@ -9,6 +9,7 @@ import { count } from "../numbers.ts";
 import { Choose, useDrop } from "../parts/drop.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { Modal } from "../parts/modal.tsx";
+import { usePixels } from "./pixels.ts";
 import { Thumbs } from "./thumbs.tsx";
 
 /** Rows drawn at once; a thousand classes come in pages. */
@@ -45,7 +46,8 @@ interface ItemProps {
 
 function ClassItem({ row, dataset, share }: ItemProps) {
   const drop = useDrop((items) => void takeDrop(items, { className: row.name }));
-  const strip = useMemo(() => row.images.slice(0, STRIP).map((image) => imagePixels(dataset, image)), [row, dataset]);
+  const first = useMemo(() => row.images.slice(0, STRIP), [row]);
+  const strip = usePixels(dataset, first);
   return (
     <tr {...drop}>
       <th scope="row">
@@ -118,6 +120,8 @@ function NewName({ name, onDone }: { readonly name: string; readonly onDone: () 
 
 function Gallery({ row, dataset }: { readonly row: ClassRow; readonly dataset: Dataset }) {
   const [shown, setShown] = useState(120);
+  const images = useMemo(() => row.images.slice(0, shown), [row, shown]);
+  const pixels = usePixels(dataset, images);
   return (
     <>
       <div className="row">
@@ -129,18 +133,18 @@ function Gallery({ row, dataset }: { readonly row: ClassRow; readonly dataset: D
         </Choose>
       </div>
       <div className="gallery">
-        {row.images.slice(0, shown).map((image) => {
-          const pixels = imagePixels(dataset, image);
+        {images.map((image, at) => {
           const name = dataset.sources[image] ?? "";
+          const own = pixels[at];
           return (
             <button
               key={image}
               type="button"
               title={name}
               aria-label={`Ask about ${name}`}
-              onClick={() => ask({ name, pixels: pixels.slice(), size: dataset.size, truth: row.name })}
+              onClick={() => own && ask({ name, pixels: own.slice(), size: dataset.size, truth: row.name })}
             >
-              <Thumbs images={[pixels]} size={dataset.size} />
+              <Thumbs images={own ? [own] : []} places={1} size={dataset.size} />
             </button>
           );
         })}

@@ -111,15 +111,15 @@ function Importing() {
 
 function Summary() {
   const dataset = useImages((images) => images.dataset);
-  const validation = useSetup((setup) => setup.config.validation);
+  const { validation, test } = useSetup((setup) => setup.config);
   if (!dataset) return null;
   const images = dataset.labels.length;
-  const held = Math.round(images * validation);
+  const [held, locked] = [Math.round(images * validation), Math.round(images * test)];
   return (
     <p className="summary">
       <b>{plural(images, "image")}</b> in {plural(dataset.classes.length, "class", "classes")}
       <span className="hint">
-        about {count(images - held)} to train on, {count(held)} to check with
+        about {count(images - held - locked)} to train on, {count(held)} to validate, {count(locked)} to test
       </span>
     </p>
   );

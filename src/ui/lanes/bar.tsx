@@ -55,7 +55,7 @@ export function LanesBar() {
 function RunLength() {
   const { config, setNumber } = useSetup();
   const dataset = useImages((images) => images.dataset);
-  const images = dataset ? Math.round(dataset.labels.length * (1 - config.validation)) : 0;
+  const images = dataset ? Math.round(dataset.labels.length * (1 - config.validation - config.test)) : 0;
   const epochs = Number(epochsOf(config.steps, images, config.batch).toPrecision(3));
   return (
     <div className="numbers-row">

@@ -7,7 +7,7 @@ import { ChoiceField } from "../parts/choice.tsx";
 import { NumberField } from "../parts/number.tsx";
 import { TargetFields } from "./targets.tsx";
 
-const NUMBERS_HERE: readonly NumberName[] = ["warmup", "validation", "weightDecay", "clip", "labelSmoothing"];
+const NUMBERS_HERE: readonly NumberName[] = ["validation", "test", "warmup", "weightDecay", "clip", "labelSmoothing"];
 const PRECISIONS = ["checkpoint", "half"] as const;
 
 export function Rules() {

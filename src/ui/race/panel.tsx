@@ -96,15 +96,16 @@ function ZeroShot() {
   const moving = race.lanes.some((lane) => meanRank(lane) !== null);
   if (!before || race.step > 0 || moving || !race.config || !isZeroShot(race.config)) return null;
   const { accuracy, margin, images } = scoreOf(before.lanes[0]?.correct ?? 0, before.images);
-  const chance = 1 / Math.max(1, race.classes.length);
+  const classes = race.dataset?.classes.length ?? 0;
+  const chance = 1 / Math.max(1, classes);
   const atChance = Math.abs(accuracy - chance) <= margin;
   return (
     <Notice kind="info">
       <p>
         Zero-shot, before any training: <b>{percent(accuracy)}</b> ± {(margin * 100).toFixed(1)} of {images} images.{" "}
         {atChance
-          ? `That is what guessing among ${race.classes.length} classes gives: ${shortModel(race.config.model)} never learned these words with such pictures. Training has to do all of it.`
-          : `Guessing among ${race.classes.length} classes gives ${percent(chance)}.`}
+          ? `That is what guessing among ${classes} classes gives: ${shortModel(race.config.model)} never learned these words with such pictures. Training has to do all of it.`
+          : `Guessing among ${classes} classes gives ${percent(chance)}.`}
       </p>
     </Notice>
   );

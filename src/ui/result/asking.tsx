@@ -1,6 +1,6 @@
 /** Drop any image and see what every lane makes of it. */
 
-import { imagePixels } from "../../data/table.ts";
+import { readPixels } from "../../data/pixels.ts";
 import { useImages } from "../../store/images.ts";
 import { type Asked, ask, askFiles, canAnswer, forget, usePredictions } from "../../store/predictions.ts";
 import { useRace } from "../../store/race.ts";
@@ -15,7 +15,7 @@ const SHOWN = 3;
 export function Asking({ looks }: { readonly looks: readonly Look[] }) {
   const { asked, problem } = usePredictions();
   const phase = useRace((race) => race.phase);
-  const classes = useRace((race) => race.classes);
+  const classes = useRace((race) => race.dataset?.classes) ?? [];
   return (
     <div className="asking">
       <h3>Try an image</h3>
@@ -37,13 +37,14 @@ export function Asking({ looks }: { readonly looks: readonly Look[] }) {
 function AnyImage() {
   const dataset = useImages((images) => images.dataset);
   if (!dataset) return null;
-  const draw = () => {
+  const draw = async () => {
     const index = Math.floor(Math.random() * dataset.labels.length);
     const truth = dataset.classes[dataset.labels[index] ?? 0] ?? null;
-    ask({ name: dataset.sources[index] ?? "", pixels: imagePixels(dataset, index).slice(), size: dataset.size, truth });
+    const [pixels] = await readPixels(dataset, [index]);
+    if (pixels) ask({ name: dataset.sources[index] ?? "", pixels, size: dataset.size, truth });
   };
   return (
-    <button type="button" onClick={draw}>
+    <button type="button" onClick={() => void draw()}>
       Any of mine
     </button>
   );

@@ -76,9 +76,9 @@ function useLines(race: RunState, looks: readonly Look[]): readonly Line[] {
   const trained = (last?.step ?? 0) > 0;
   return [
     {
-      name: "Accuracy",
+      name: race.answers?.part === "test" ? "Test accuracy" : "Accuracy",
       strong: true,
-      explains: "Share of held-out images whose most likely class is right, with the 95 % interval (Wilson) for that many images.",
+      explains: `Share of the ${race.answers?.part === "test" ? "test images, measured once after the last step," : "validation images"} whose most likely class is right, with the 95 % interval (Wilson) for that many images.`,
       cells: each((lane) => {
         const score = scores[lane];
         if (!score || !trained) return NONE;

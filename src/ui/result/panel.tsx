@@ -2,8 +2,9 @@
 import { useMemo } from "react";
 import { takeDrop } from "../../store/dropped.ts";
 import { useRace } from "../../store/race.ts";
+import type { RunState } from "../../store/run.ts";
 import { useSetup } from "../../store/setup.ts";
-import { judge } from "../../store/verdict.ts";
+import { hitsOf, judge } from "../../store/verdict.ts";
 import { looksOf } from "../look.ts";
 import { Badge } from "../parts/badge.tsx";
 import { useDrop } from "../parts/drop.tsx";
@@ -26,7 +27,7 @@ export function ResultPanel() {
       </h2>
       <div className="panel-body">
         <Comparison race={race} looks={looks} />
-        <Statements hits={race.hits} names={names} final={race.phase === "done"} step={race.step} />
+        <Statements race={race} names={names} />
         <MemoryParts memory={race.memory} looks={looks} />
         <Asking looks={looks} />
       </div>
@@ -34,15 +35,21 @@ export function ResultPanel() {
   );
 }
 
-interface StatementProps {
-  readonly hits: readonly Uint8Array[];
+function Statements({
+  race: { answers, split, dataset, phase, step },
+  names,
+}: {
+  readonly race: RunState;
   readonly names: readonly string[];
-  readonly final: boolean;
-  readonly step: number;
-}
-
-function Statements({ hits, names, final, step }: StatementProps) {
-  const verdicts = useMemo(() => judge(hits, names), [hits, names]);
+}) {
+  const verdicts = useMemo(() => {
+    if (!answers || !split || !dataset) return [];
+    return judge(
+      answers.lanes.map((lane) => hitsOf(lane.answers, split[answers.part], dataset.labels)),
+      names,
+    );
+  }, [answers, split, dataset, names]);
+  const final = phase === "done";
   if (verdicts.length === 0 || step === 0) return null;
   return (
     <div className={`statements ${final ? "final" : ""}`} role="status">

@@ -1,0 +1,11 @@
+/** What a run and its images can be asked, view by view; each is fetched when it is opened. */
+import type { ComponentType } from "react";
+
+export interface View {
+  /** As it stands in the page: unique, lower case. */
+  readonly id: string;
+  readonly title: string;
+  readonly load: () => Promise<{ readonly default: ComponentType }>;
+}
+
+export const VIEWS: readonly View[] = [];
