@@ -158,26 +158,22 @@ export class Race {
     const { plan, rows, logits } = this.#evaluation(lane);
     const { size } = this.#testBatch;
     const classes = logits.shape[1] as number;
-    const results = storage(backbone.gpu, images.length * 8, "results");
-    const scores = storage(backbone.gpu, images.length * classes * 4, "scores");
+    /** Rows, then logits. */
+    const results = storage(backbone.gpu, images.length * (8 + 4 * classes), "results");
+    const second = images.length * 8;
     for (let first = 0; first < images.length; first += size) {
       const some = images.subarray(first, first + size);
       this.#load(this.#testBatch, some);
       write(backbone.gpu, this.#testBatch.count.buffer as GPUBuffer, 0, new Uint32Array([some.length]));
       plan.submit(this.gpu, (encoder) => {
         encoder.copyBufferToBuffer(rows.buffer as GPUBuffer, 0, results, first * 8, some.length * 8);
-        encoder.copyBufferToBuffer(logits.buffer as GPUBuffer, 0, scores, first * classes * 4, some.length * classes * 4);
+        encoder.copyBufferToBuffer(logits.buffer as GPUBuffer, 0, results, second + first * classes * 4, some.length * classes * 4);
       });
       await plan.pace.learned; // what is queued before the first run has been timed goes launch by launch
     }
-    const read = {
-      rows: new Float32Array(await readback(backbone.gpu, results, 0, images.length * 8)),
-      logits: new Float32Array(await readback(backbone.gpu, scores, 0, images.length * classes * 4)),
-      classes,
-    };
+    const read = new Float32Array(await readback(backbone.gpu, results, 0, results.size));
     results.destroy();
-    scores.destroy();
-    return read;
+    return { rows: read.subarray(0, 2 * images.length), logits: read.subarray(2 * images.length), classes };
   }
 
   /** Probabilities by class, from every lane and from the model before training, for (size, size, 3) RGB bytes. */
