@@ -95,7 +95,7 @@ async function oneImage(): Promise<string> {
 test(
   "a visitor drops a zip, races LoRA against RandLoRA, and finds the settings again",
   () =>
-    visit(true, "#validation=0.05", async (page) => {
+    visit(true, "#validation=0.05&test=0", async (page) => {
       await drop(page, region(page, "Images"), [SAMPLE]);
       const rows = region(page, "Images").getByRole("row");
       for (const name of CLASSES) {
@@ -157,7 +157,7 @@ test(
       ).toBe(true);
 
       const hash = new URLSearchParams(new URL(page.url()).hash.slice(1));
-      expect(Object.fromEntries(hash)).toMatchObject({ batch: String(BATCH), steps: String(STEPS), validation: "0.05" });
+      expect(Object.fromEntries(hash)).toMatchObject({ batch: String(BATCH), steps: String(STEPS), validation: "0.05", test: "0" });
       await page.reload();
       await expect.poll(() => setting(page, "Batch").inputValue(), { timeout: MINUTE }).toBe(String(BATCH));
       expect(await setting(page, "Steps").inputValue()).toBe(String(STEPS));
