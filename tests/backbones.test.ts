@@ -15,7 +15,7 @@ import { Tape } from "../src/tensor/tape.ts";
 import { numel, type Tensor, tensor } from "../src/tensor/tensor.ts";
 import { Backbone } from "../src/train/backbone.ts";
 import { buildModel } from "../src/train/catalog.ts";
-import { frozenPass } from "../src/train/lane.ts";
+import { frozenPass } from "../src/train/frozen.ts";
 import { embedImages, encode, type Family, type Images, joined, linear, type Numbers, norm, pooled, resampled } from "./definition.ts";
 import { gpu } from "./gpu.ts";
 import { close } from "./launch.ts";

@@ -14,7 +14,7 @@ import { Tape } from "../src/tensor/tape.ts";
 import { numel, type Tensor, tensor } from "../src/tensor/tensor.ts";
 import { Backbone } from "../src/train/backbone.ts";
 import { buildModel, modelOf } from "../src/train/catalog.ts";
-import { frozenPass } from "../src/train/lane.ts";
+import { frozenPass } from "../src/train/frozen.ts";
 import { gpu } from "./gpu.ts";
 import { modelFiles, relativeError } from "./model.ts";
 import { kernels } from "./toy.ts";

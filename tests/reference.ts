@@ -13,8 +13,8 @@ import { runOnce } from "../src/tensor/once.ts";
 import { Tape } from "../src/tensor/tape.ts";
 import { tensor } from "../src/tensor/tensor.ts";
 import { Backbone } from "../src/train/backbone.ts";
+import { frozenPass } from "../src/train/frozen.ts";
 import { classify, HEAD, type Head } from "../src/train/head.ts";
-import { frozenPass } from "../src/train/lane.ts";
 import { gpu } from "./gpu.ts";
 
 export default async function reference([folder]: string[]): Promise<void> {

@@ -8,7 +8,7 @@ import type { Given, Launch, Recorder, Variant } from "../src/tensor/op.ts";
 import { Tape } from "../src/tensor/tape.ts";
 import { tensor } from "../src/tensor/tensor.ts";
 import { type Tuning, tune } from "../src/tensor/tuning.ts";
-import { choiceKey, type Trial } from "../src/tensor/variant.ts";
+import { choiceKey, choicesOf, type Trial } from "../src/tensor/variant.ts";
 import { Backbone } from "../src/train/backbone.ts";
 import { keepChoices, recallChoices } from "../src/train/choices.ts";
 import type { Store } from "../src/train/opfs.ts";
@@ -47,7 +47,7 @@ function scale(r: Recorder, { passes, overrides = {} }: Scaling, make: Given): v
 
 /** A tape that has picked a variant to scale by, and which. */
 function scaling(on: Gpu, ...variants: Scaling[]): { tape: Tape; picked: string } {
-  const tape = new Tape(false, on.tuned);
+  const tape = new Tape(false, choicesOf(on));
   return { tape, picked: tape.pick("scale", variants, scale).name };
 }
 

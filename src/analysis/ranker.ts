@@ -1,5 +1,5 @@
 /** Rank metrics off the training thread: a queue in front of `worker.ts`. */
-import { type RankMetrics, rankOf } from "./rank.ts";
+import type { RankMetrics } from "./rank.ts";
 import type { RankReply, RankRequest } from "./worker.ts";
 
 export interface Ranker {
@@ -14,7 +14,10 @@ export interface Ranker {
 
 /** Starts a worker where there are workers; elsewhere (Node) the work is done in place. */
 export function openRanker(): Ranker {
-  if (typeof Worker === "undefined") return { rank: async (delta, rows, cols) => rankOf(delta, rows, cols), close: () => undefined };
+  if (typeof Worker === "undefined") {
+    const rank: Ranker["rank"] = async (delta, rows, cols) => (await import("./rank.ts")).rankOf(delta, rows, cols);
+    return { rank, close: () => undefined };
+  }
 
   const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
   const waiting = new Map<number, { resolve(metrics: RankMetrics): void; reject(error: Error): void }>();

@@ -3,7 +3,6 @@
 import type { Note } from "./dataset.ts";
 import { isSystemFolder } from "./paths.ts";
 import { arrange, type Found, joinSources, type Source } from "./source.ts";
-import { fromZip } from "./zip.ts";
 
 /**
  * Files of an `<input type="file">`, with or without `webkitdirectory`, or files dropped onto a class.
@@ -36,7 +35,8 @@ export function fromDrop(items: Iterable<DataTransferItem>, className?: string):
 
 async function fromFound(found: readonly Found[], className: string | undefined): Promise<Source> {
   const isZip = (file: Found) => /^[^/]+\.zip$/i.test(file.path);
-  const zips = await Promise.all(found.filter(isZip).map(async (file) => fromZip(await file.open(), file.path, { className })));
+  const open = async (file: Found) => (await import("./zip.ts")).fromZip(await file.open(), file.path, { className });
+  const zips = await Promise.all(found.filter(isZip).map(open));
   const rest = found.filter((file) => !isZip(file));
   if (rest.length === 0) return joinSources(zips);
   const top = rest[0]?.path.split("/") ?? [];

@@ -1,7 +1,6 @@
 /** Small image sets that come with the page. */
 
 import type { Source } from "./source.ts";
-import { fromZip } from "./zip.ts";
 
 export interface Sample {
   readonly id: string;
@@ -70,6 +69,7 @@ export const SAMPLES: readonly Sample[] = [
 export async function openSample(sample: Sample): Promise<Source> {
   const response = await fetch(sample.file);
   if (!response.ok) throw new Error(`The sample set ${sample.title} could not be fetched (HTTP ${response.status}).`);
+  const { fromZip } = await import("./zip.ts");
   const source = await fromZip(await response.blob(), `${sample.id}.zip`);
   return {
     ...source,

@@ -9,6 +9,7 @@ import { Arena, type Plan } from "../tensor/plan.ts";
 import { Tape } from "../tensor/tape.ts";
 import { type Tensor, tensor } from "../tensor/tensor.ts";
 import { tune } from "../tensor/tuning.ts";
+import { choicesOf } from "../tensor/variant.ts";
 import { milliseconds } from "./clock.ts";
 
 export interface Ceilings {
@@ -94,7 +95,7 @@ async function measureMatmul(gpu: Gpu, kernels: Kernels, side: number): Promise<
   const times: number[] = [];
   for (const transB of [true, false]) {
     const record = () => {
-      const tape = new Tape(gpu.software, gpu.tuned);
+      const tape = new Tape(gpu.software, choicesOf(gpu));
       tape.apply(matmul, { a: x, b: x }, { transB });
       return tape;
     };

@@ -1,4 +1,4 @@
-/** Zips of a few files, in and out, and files given to the person. */
+/** Zips of a few files, in and out. Fetched when there is one. */
 // The build without bundled codecs: every browser that has WebGPU deflates by itself.
 import { BlobReader, BlobWriter, type FileEntry, Uint8ArrayReader, ZipReader, ZipWriter } from "@zip.js/zip.js/lib/zip-core-custom.js";
 
@@ -38,14 +38,4 @@ export async function entriesOf(zip: Blob): Promise<readonly Entry[]> {
 
 function unpack(entry: FileEntry): Promise<Blob> {
   return entry.getData(new BlobWriter());
-}
-
-/** Gives the person a file. */
-export function save(blob: Blob, name: string): void {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(blob);
-  link.download = name;
-  link.click();
-  // The download has begun by then; the memory is wanted back.
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }

@@ -1,7 +1,7 @@
 /** What files are: a model, an adapter, or images. A model's folder and an adapter's look alike, but for one name. */
 import { fromDrop } from "../data/folder.ts";
 import { openAdapter, refuseAdapter } from "./adopted.ts";
-import { type Entry, entriesOf } from "./archive.ts";
+import type { Entry } from "./archive.ts";
 import { importFiles, importListed } from "./images.ts";
 import { addFolder, factsOf, useModels } from "./models.ts";
 import { askFiles } from "./predictions.ts";
@@ -63,6 +63,7 @@ function lookAt(files: readonly File[]): Promise<Found | undefined> {
 const isZip = (name: string): boolean => /\.zip$/i.test(name);
 
 async function lookIntoZip(file: File): Promise<Found> {
+  const { entriesOf } = await import("./archive.ts");
   return { name: file.name.replace(/( ?\(\d+\))?\.zip$/i, ""), entries: await entriesOf(file) };
 }
 

@@ -7,11 +7,12 @@ import { pythonFor } from "../formats/python.ts";
 import type { Fault } from "../gpu/device.ts";
 import { modelOf } from "../train/catalog.ts";
 import type { ExportOptions, ModelFacts, OnnxCheck, OnnxUnchecked } from "../train/protocol.ts";
-import { pack, save } from "./archive.ts";
+import { pack } from "./archive.ts";
 import { faultFrom } from "./engine.ts";
 import { isHub, slug } from "./names.ts";
 import { askRace } from "./race.ts";
 import type { Phase, RunState } from "./run.ts";
+import { save } from "./save.ts";
 
 export interface Exported {
   readonly lane: number;

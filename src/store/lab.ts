@@ -3,9 +3,9 @@ import { create } from "zustand";
 import { type Order, readOrder, usual, writeOrder } from "../lab/order.ts";
 import { asText, type Report } from "../lab/report.ts";
 import type { FromLab } from "../lab/worker.ts";
-import { save } from "./archive.ts";
 import { findMethod } from "./methods.ts";
 import { isLab } from "./place.ts";
+import { save } from "./save.ts";
 
 interface Lab {
   readonly order: Order;

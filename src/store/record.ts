@@ -1,6 +1,7 @@
 /** A run as one JSON file: what was asked for and what came out. */
-import { save } from "./archive.ts";
+
 import { useRace } from "./race.ts";
+import { save } from "./save.ts";
 
 export function exportRun(): void {
   const {

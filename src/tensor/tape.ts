@@ -2,7 +2,7 @@
 import { type AnyOp, flatGroups, type Given, type Grads, type Launch, type Named, type OpDef, type Recorder, type Variant } from "./op.ts";
 import { partsOf, stackOf } from "./stack.ts";
 import { type ElementType, numel, owner, reshape, storageOf, type Tensor, tensor } from "./tensor.ts";
-import { choiceKey, type Trial } from "./variant.ts";
+import type { Choice, Trial } from "./variant.ts";
 
 /** What an op gave. */
 export interface Applied {
@@ -34,7 +34,7 @@ export class Tape implements Recorder {
   readonly launches: Launch[] = [];
   /** Problems with several variants of which the fastest is not known, by the key of their choice. */
   readonly untuned = new Map<string, Trial>();
-  readonly #tuned: ReadonlyMap<string, string> | undefined;
+  readonly #choices: ((problem: string, trial: Trial) => Choice) | undefined;
   /** What was picked so far: index of the variant, by problem. */
   readonly #picked = new Map<string, number>();
   readonly #nodes: (Node | Stacking)[] = [];
@@ -43,12 +43,12 @@ export class Tape implements Recorder {
   readonly #again = new Map<Tensor, Again>();
 
   /**
-   * `tuned` are the fastest variants that are known of the device, for what is run again and again. Without it every op takes
-   * its own guess: what is computed once, before they are known, then has the same bits as later, when they are.
+   * `choices` tells the fastest variants that are known of the device (`choicesOf`), for what is run again and again. Without it
+   * every op takes its own guess: what is computed once, before they are known, then has the same bits as later, when they are.
    */
-  constructor(software: boolean, tuned?: ReadonlyMap<string, string>) {
+  constructor(software: boolean, choices?: (problem: string, trial: Trial) => Choice) {
     this.software = software;
-    this.#tuned = tuned;
+    this.#choices = choices;
   }
 
   out(shape: readonly number[], type: ElementType = "f32"): Tensor {
@@ -72,9 +72,9 @@ export class Tape implements Recorder {
   }
 
   #choose(problem: string, trial: Trial): number {
-    if (!this.#tuned || trial.names.length < 2) return 0;
-    const key = choiceKey(problem, trial);
-    const which = trial.names.indexOf(this.#tuned.get(key) ?? "");
+    if (!this.#choices || trial.names.length < 2) return 0;
+    const { key, fastest } = this.#choices(problem, trial);
+    const which = trial.names.indexOf(fastest ?? "");
     if (which < 0) this.untuned.set(key, trial);
     return Math.max(0, which);
   }

@@ -1,4 +1,5 @@
 /** Several ways to run one problem, of which the fastest depends on the device: how a choice among them is remembered. */
+import type { Gpu } from "../gpu/device.ts";
 import { shader } from "../gpu/shader.ts";
 import type { Given, Launch, Recorder } from "./op.ts";
 import { tensor } from "./tensor.ts";
@@ -10,6 +11,20 @@ export interface Trial {
   /** Records the problem once by variant `which`, an index into `names`. */
   record(r: Recorder, which: number, given: Given): void;
 }
+
+/** What is known of the choice for a problem on a device: its key, and the name of the fastest variant once that was measured. */
+export interface Choice {
+  readonly key: string;
+  readonly fastest: string | undefined;
+}
+
+/** Kernels' texts are part of a key: a tape is handed this, so that who counts and draws needs none of them. */
+export const choicesOf =
+  ({ tuned }: Pick<Gpu, "tuned">) =>
+  (problem: string, trial: Trial): Choice => {
+    const key = choiceKey(problem, trial);
+    return { key, fastest: tuned.get(key) };
+  };
 
 /**
  * The name of a choice: the problem, and a digest of all that its variants would launch, with the text of the kernels. So a choice

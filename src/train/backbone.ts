@@ -11,8 +11,8 @@ import { runOnce } from "../tensor/once.ts";
 import { Tape } from "../tensor/tape.ts";
 import { type Tensor, tensor } from "../tensor/tensor.ts";
 import { type Built, buildModel, modelOf } from "./catalog.ts";
+import { frozenPass } from "./frozen.ts";
 import { InputError } from "./input.ts";
-import { frozenPass } from "./lane.ts";
 import { frozenTensors } from "./weights.ts";
 
 /** The files of a Hugging Face model folder. */

@@ -9,7 +9,7 @@ import { uniform } from "../tensor/random.ts";
 import { Tape } from "../tensor/tape.ts";
 import { owner, type Tensor, tensor } from "../tensor/tensor.ts";
 import type { Backbone } from "./backbone.ts";
-import { frozenPass } from "./lane.ts";
+import { frozenPass } from "./frozen.ts";
 import type { RunConfig } from "./run.ts";
 
 /**

@@ -244,16 +244,3 @@ function rowsOf(sites: readonly Site[]): Site[][] {
 
 /** A trainable, or the same place of a copy of all trainables. */
 const at = (live: Tensor, copy: GPUBuffer | undefined): Tensor => (copy ? tensor(live.shape, { buffer: copy, offset: live.offset }) : live);
-
-/** The model as it is in the checkpoint. */
-export function frozenPass(tape: Tape): Pass {
-  const product = (x: Tensor, { weight, ...rest }: Pick<Site, "weight" | "bias">, add?: Tensor) =>
-    tape.apply(matmul, { a: x, b: weight, ...rest, ...(add && { add }) }, { transB: true });
-  const linear: Pass["linear"] = ({ weight, bias }, x, sum) => product(x, { weight, ...(bias && { bias }) }, sum);
-  return {
-    tape,
-    linear,
-    linears: (sites, x) =>
-      canStack(tape, sites, x) ? tape.parts(product(x, stackedSites(tape, sites))) : sites.map((site) => linear(site, x)),
-  };
-}

@@ -5,9 +5,11 @@ import { crossentropy } from "../ops/crossentropy.ts";
 import { normalize } from "../ops/normalize.ts";
 import { Tape } from "../tensor/tape.ts";
 import { byteLength, type Tensor, tensor } from "../tensor/tensor.ts";
+import { choicesOf } from "../tensor/variant.ts";
 import type { Backbone } from "./backbone.ts";
+import { frozenPass } from "./frozen.ts";
 import { classify, type Head } from "./head.ts";
-import { frozenPass, type Lane } from "./lane.ts";
+import type { Lane } from "./lane.ts";
 import type { AdamW } from "./optimizer.ts";
 import type { Way } from "./way.ts";
 
@@ -57,7 +59,7 @@ function logits({ backbone, batch, head, mean, std }: Input, pass: Pass, lane: L
 /** Forward, backward and AdamW of one lane. `one` (1) holds 1, the gradient of the loss. `way` overrules the choice by cost. */
 export function recordStep(input: Input, lane: Lane, one: Tensor, smoothing: number, adamw: AdamW, way?: Way): Tape {
   const { gpu } = input.backbone;
-  const tape = new Tape(gpu.software, gpu.tuned);
+  const tape = new Tape(gpu.software, choicesOf(gpu));
   const pass = lane.pass(tape, true, way);
   recordLoss(tape, lane, logits(input, pass, lane), input.batch, one, smoothing, adamw);
   return tape;
@@ -95,7 +97,7 @@ export interface Evaluation {
 /** Without a lane: the model before training. It allocates nothing: `keepResults` does, for a recording that is to be run. */
 export function recordEvaluation(input: Input, lane: Lane | undefined): Evaluation {
   const { gpu } = input.backbone;
-  const tape = new Tape(gpu.software, gpu.tuned);
+  const tape = new Tape(gpu.software, choicesOf(gpu));
   const scores = logits(input, lane ? lane.pass(tape, false) : frozenPass(tape), lane);
   const { labels, count } = input.batch;
   const { saved } = tape.record(crossentropy, { logits: scores, labels, count }, { smoothing: 0 });
@@ -109,7 +111,7 @@ export function keepResults({ gpu }: Backbone, { rows, logits }: Evaluation): vo
 
 /** ΔW of one layer from a copy of the lane's trainables, into `delta`. `zeros` stands in for the frozen weight. */
 export function recordDelta({ gpu }: Backbone, lane: Lane, site: Site, copy: GPUBuffer, zeros: GPUBuffer, delta: GPUBuffer): Tape {
-  const tape = new Tape(gpu.software, gpu.tuned);
+  const tape = new Tape(gpu.software, choicesOf(gpu));
   Object.assign(lane.delta(tape, site, tensor([site.out, site.in], { buffer: zeros }), copy), { buffer: delta });
   return tape;
 }

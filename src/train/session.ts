@@ -3,8 +3,7 @@ import { openRanker } from "../analysis/ranker.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { parsePreprocess } from "../data/preprocess.ts";
 import { splitDataset } from "../data/split.ts";
-import { FormatError, UnsupportedError } from "../formats/error.ts";
-import { type Fault, type Gpu, NoGpuError } from "../gpu/device.ts";
+import type { Gpu } from "../gpu/device.ts";
 import { Kernels } from "../gpu/kernel.ts";
 import { tensor } from "../tensor/tensor.ts";
 import { type Adopted, adopt } from "./adopt.ts";
@@ -16,7 +15,6 @@ import { InputError } from "./input.ts";
 import type { AdapterFacts } from "./protocol.ts";
 import { Race } from "./race.ts";
 import type { LaneConfig, RunConfig, RunEvent } from "./run.ts";
-import { SourceError } from "./source.ts";
 import { type Controls, train } from "./trainer.ts";
 
 export interface Session {
@@ -144,22 +142,4 @@ function check(config: RunConfig, dataset: Dataset): void {
       "Choose the learned linear head, or remove its lane.",
     );
   if (config.lanes.length === 0) throw new InputError("There is no method in the race.", "Add one below the charts.");
-}
-
-/** Any error of a run, for people. */
-export function faultOf(error: unknown): Fault {
-  const what = error instanceof Error ? error.message : String(error);
-  const kept = "Your images, your settings and all curves drawn so far.";
-  if (error instanceof InputError || error instanceof SourceError) return { kind: "input", what, kept, todo: error.todo };
-  if (error instanceof FormatError)
-    return { kind: "input", what, kept, todo: "Check that the file is whole and of the model it is meant for." };
-  if (error instanceof UnsupportedError) return { kind: "input", what, kept, todo: "Choose another model, adapter or setting." };
-  if (error instanceof NoGpuError)
-    return { kind: "no-gpu", what, kept, todo: "Use a current Chrome, Edge, Safari or Firefox with WebGPU switched on." };
-  if (/device was lost/.test(what))
-    return { kind: "lost", what, kept, todo: "Press Train to start again; if it happens again, use a smaller batch." };
-  if (/not enough memory/.test(what)) return { kind: "memory", what, kept, todo: "Halve the batch or remove a lane, then press Train." };
-  if (/^WebGPU error/.test(what))
-    return { kind: "gpu-error", what, kept, todo: "Reload the page; if it happens again, please report it with this text." };
-  return { kind: "internal", what, kept, todo: "Reload the page; if it happens again, please report it with this text." };
 }

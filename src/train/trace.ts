@@ -7,8 +7,8 @@ import type { AnyOp, Named, OpDef } from "../tensor/op.ts";
 import { type Applied, Tape } from "../tensor/tape.ts";
 import { owner, type Tensor, tensor } from "../tensor/tensor.ts";
 import { buildModel } from "./catalog.ts";
+import { frozenPass } from "./frozen.ts";
 import { classify, HEAD, type Head } from "./head.ts";
-import { frozenPass } from "./lane.ts";
 
 interface Value {
   readonly name: string;

@@ -1,12 +1,16 @@
 /** The training worker: fetches models, runs one session at a time, answers predictions, reads adapters and writes exports. */
 import { type Gpu, openGpu } from "../gpu/device.ts";
 import { keepChoices, recallChoices } from "./choices.ts";
-import { exportRun, type Hold, type Origin } from "./handover.ts";
+import { faultOf } from "./fault.ts";
+import type { Hold, Origin } from "./handover.ts";
 import { fetchModel, inspectModel, openModel } from "./open.ts";
 import type { FromWorker, ToWorker } from "./protocol.ts";
 import type { Race } from "./race.ts";
-import { faultOf, inspectAdapter, runSession } from "./session.ts";
 import { Controls } from "./trainer.ts";
+
+// What trains and what writes files is fetched when it is asked for: looking a model up, at the page's opening, needs little.
+const session = () => import("./session.ts");
+const handover = () => import("./handover.ts");
 
 const post = (message: FromWorker, transfer: Transferable[] = []) => self.postMessage(message, { transfer });
 
@@ -26,7 +30,7 @@ async function start({ config, dataset, paused, sources, adapters }: Extract<ToW
   current = mine;
   try {
     post({ type: "event", event: { type: "status", text: "Looking for the GPU" } });
-    const gpu = await openGpu(navigator.gpu);
+    const [gpu, { runSession }] = await Promise.all([openGpu(navigator.gpu), session()]);
     mine.gpu = gpu;
     await recallChoices(gpu);
     const { files, licence } = await openModel(config.model, sources, (done, all) =>
@@ -34,12 +38,11 @@ async function start({ config, dataset, paused, sources, adapters }: Extract<ToW
     );
     const { preprocess } = files;
     mine.origin = { config, dataset, preprocess, licence, tokenizer: files.tokenizer };
-    const session = { config, dataset, files, preprocess, adapters };
     const onRace = (race: Race): void => {
       mine.race = race;
       if (gpu.tuned.size > 0) void keepChoices(gpu);
     };
-    for await (const event of runSession(gpu, session, mine.controls, onRace)) {
+    for await (const event of runSession(gpu, { config, dataset, files, preprocess, adapters }, mine.controls, onRace)) {
       if (current !== mine) return;
       post({ type: "event", event });
     }
@@ -95,6 +98,7 @@ async function download({ id, model, sources }: Extract<ToWorker, { type: "fetch
 async function handOver(order: Extract<ToWorker, { type: "export" }>): Promise<FromWorker> {
   const mine = current;
   const hold: Hold = (work) => (mine ? mine.controls.hold(work) : work());
+  const { exportRun } = await handover();
   return { type: "exported", id: order.id, ...(await exportRun(mine?.race, mine?.origin, order, hold)) };
 }
 
@@ -128,7 +132,10 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
     case "cancel":
       return downloads.get(data.id)?.abort();
     case "adapter":
-      void answer(data.id, () => ({ type: "adapter", id: data.id, facts: inspectAdapter(data.files, data.config) }));
+      void answer(data.id, async () => {
+        const { inspectAdapter } = await session();
+        return { type: "adapter", id: data.id, facts: inspectAdapter(data.files, data.config) };
+      });
       return;
     case "export":
       void answer(data.id, () => handOver(data));

@@ -7,6 +7,8 @@ import { serve } from "./harness.mjs";
 
 export interface App {
   readonly url: string;
+  /** The folder of the built files. */
+  readonly built: string;
   /** A folder for what a test writes; it goes with the app. */
   readonly scratch: string;
   close(): void;
@@ -25,6 +27,7 @@ export async function startApp(): Promise<App> {
   const { url, close } = await serve(built);
   return {
     url,
+    built,
     scratch,
     close() {
       close();

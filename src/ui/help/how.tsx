@@ -1,6 +1,9 @@
-/** How this works, in a page: the two methods, what rank means, the settings, and what is not promised. */
+/** The way to the help. */
+import { lazy } from "react";
 import { Icon } from "../parts/icon.tsx";
 import { Modal } from "../parts/modal.tsx";
+
+const HelpText = lazy(() => import("./text.tsx"));
 
 export function How() {
   return (
@@ -13,79 +16,7 @@ export function How() {
         </button>
       }
     >
-      <div className="prose">
-        <p>
-          A vision model is loaded into this tab: CLIP-tiny, which comes with the page, one of the Hugging Face Hub, or one from a folder.
-          Most methods leave it frozen and learn an update ΔW beside its layers. All lanes see the same batches in the same order and take
-          turns on your GPU, so the race is fair.
-        </p>
-
-        <h3>The two methods it begins with</h3>
-        <p className="equation">
-          <span className="who lora">LoRA</span> ΔW = <sup className="frac">α</sup>⁄<sub className="frac">r</sub> · B A
-        </p>
-        <p>
-          Two thin matrices, both learned, meet in r numbers. Few parameters, but the update can never use more than r directions. That is
-          the wall in the chart.
-        </p>
-        <p className="equation">
-          <span className="who randlora">RandLoRA</span> ΔW = <sup className="frac">α</sup>⁄<sub className="frac">r</sub> · Σ<sub>j</sub> B
-          <sub>j</sub> Λ<sub>j</sub> A Γ<sub>j</sub>
-        </p>
-        <p>
-          B<sub>j</sub> and A are random and frozen; only the diagonals Λ<sub>j</sub> and Γ<sub>j</sub> are learned. Summing enough of these
-          low-rank pieces gives an update that can use every direction, with about as many trained numbers as LoRA has.
-        </p>
-
-        <h3>Rank</h3>
-        <p>
-          The singular values σ of ΔW say how strongly the update acts in each direction. Rank counts the ones that are not zero. Effective
-          rank, exp of their entropy, says how many really matter; stable rank, ‖ΔW‖² / σ₁², is the strict view.
-        </p>
-
-        <h3>The other methods</h3>
-        <p>
-          rsLoRA and DoRA are LoRA with another scale; VeRA and NoLA learn a few numbers around random bases; RandLoRA-a and -b are its
-          paper's counter-examples. Full fine-tuning trains everything, BitFit the biases, a linear probe nothing but the classifier. LoRA +
-          RandLoRA is ours: a few learned directions and a random rest.
-        </p>
-
-        <h3>Which r, which α</h3>
-        <ul>
-          <li>LoRA: a larger r means more parameters and a wall further right. α = 2 r is usual.</li>
-          <li>
-            RandLoRA: it is the other way round. r is the rank of each random piece, so a{" "}
-            <b>lower r means more pieces and more parameters</b>. Here α = 10 r with learning rate 0.001 worked well.
-          </li>
-          <li>Match parameters keeps both at nearly the same count, so that neither wins by size.</li>
-          <li>A learning rate three times too high makes either method collapse. If a loss jumps up, halve the rate.</li>
-        </ul>
-
-        <h3>What to expect</h3>
-        <p>
-          RandLoRA's update has far more rank. That does <b>not</b> mean more accuracy, and none is promised. Over six image sets with this
-          model and equal parameters we measured a difference of +0.5 points for RandLoRA, with a 95 % interval from −0.8 to +1.8: no
-          difference was shown. Its effective rank was about three times that of LoRA (68 against 21), and a step took longer. A single race
-          on a few hundred images can end either way by chance, which is why every result here comes with its interval.
-        </p>
-        <p>
-          Zero-shot accuracy is what CLIP-tiny knows without training. It only holds for words it has seen. On satellite tiles it is at
-          chance.
-        </p>
-
-        <h3>In and out</h3>
-        <p>
-          Export writes any lane as a PEFT adapter, a merged model or ONNX, with a model card. An adapter from PEFT or from here, dropped on
-          the page, becomes a lane. A Hub model's weights are downloaded only when you press Download, and stay in this browser.
-        </p>
-
-        <h3>Where it runs</h3>
-        <p>
-          Everything happens in this tab, on hand-written WebGPU kernels. Images are never uploaded. Share copies a link with the settings,
-          not with images.
-        </p>
-        <p className="hint">LoRA: Hu et al. 2021, arXiv 2106.09685. RandLoRA: Albert et al. 2025, arXiv 2502.00987.</p>
-      </div>
+      <HelpText />
     </Modal>
   );
 }

@@ -1,5 +1,6 @@
 /** Who races, on which model, and under which rules. */
 import { Popover } from "radix-ui";
+import { lazy, Suspense } from "react";
 import { epochsOf, laneParameters, type Nearness, NUMBERS, nearness, stepsOf } from "../../store/config.ts";
 import { useImages } from "../../store/images.ts";
 import { useModels } from "../../store/models.ts";
@@ -12,7 +13,8 @@ import { NumberField } from "../parts/number.tsx";
 import { AddMethod } from "./add.tsx";
 import { ImportAdapter } from "./import.tsx";
 import { Lane } from "./lane.tsx";
-import { Rules } from "./rules.tsx";
+
+const Rules = lazy(() => import("./rules.tsx"));
 
 export function LanesBar() {
   const { config, match, setMatch } = useSetup();
@@ -76,7 +78,9 @@ function RunLength() {
         </Popover.Trigger>
         <Popover.Portal>
           <Popover.Content className="popover settings" sideOffset={6} collisionPadding={12} aria-label="More settings">
-            <Rules />
+            <Suspense>
+              <Rules />
+            </Suspense>
           </Popover.Content>
         </Popover.Portal>
       </Popover.Root>

@@ -10,7 +10,7 @@ import { TargetFields } from "./targets.tsx";
 const NUMBERS_HERE: readonly NumberName[] = ["validation", "test", "warmup", "weightDecay", "clip", "labelSmoothing"];
 const PRECISIONS = ["checkpoint", "half"] as const;
 
-export function Rules() {
+export default function Rules() {
   const { config, setNumber, setPrecision } = useSetup();
   const text = useModels(({ known }) => known.get(config.model)?.text ?? true);
   return (

@@ -1,6 +1,6 @@
 /** A dialog: title, text, close; focus stays in it and returns to what opened it. */
 import { Dialog } from "radix-ui";
-import type { ReactNode } from "react";
+import { type ReactNode, Suspense } from "react";
 import { Icon } from "./icon.tsx";
 
 interface Props {
@@ -26,7 +26,10 @@ export function Modal({ title, trigger, wide = false, children, ...state }: Prop
               <Icon name="close" />
             </Dialog.Close>
           </div>
-          <div className="modal-body">{children}</div>
+          <div className="modal-body">
+            {/* The inside of most dialogs is fetched when they open. */}
+            <Suspense fallback={<p role="status">Opening …</p>}>{children}</Suspense>
+          </div>
         </Dialog.Content>
       </Dialog.Portal>
     </Dialog.Root>

@@ -1,7 +1,9 @@
 /** A number one types or drags. It takes effect on Enter, on leaving the field and on every move of the slider. */
-import { Slider } from "radix-ui";
-import { useEffect, useId, useState } from "react";
+import { lazy, Suspense, useEffect, useId, useState } from "react";
 import type { Field } from "../../adapters/adapter.ts";
+import { spansDecades } from "./decades.ts";
+
+const Track = lazy(() => import("./track.tsx"));
 
 interface Props {
   readonly field: Field;
@@ -11,8 +13,6 @@ interface Props {
   readonly slider?: boolean;
   readonly showHelp?: boolean;
 }
-
-const STOPS = 200;
 
 export function NumberField({ field, value, onChange, slider = false, showHelp = false }: Props) {
   const id = useId();
@@ -29,7 +29,11 @@ export function NumberField({ field, value, onChange, slider = false, showHelp =
       <label htmlFor={id} title={showHelp ? undefined : field.help}>
         {field.label}
       </label>
-      {slider && <Track field={field} value={value} onChange={onChange} />}
+      {slider && (
+        <Suspense fallback={<span className="slider" />}>
+          <Track field={field} value={value} onChange={onChange} />
+        </Suspense>
+      )}
       <input
         id={id}
         className="number"
@@ -55,38 +59,6 @@ export function NumberField({ field, value, onChange, slider = false, showHelp =
       )}
     </div>
   );
-}
-
-function Track({ field, value, onChange }: Props) {
-  const logarithmic = spansDecades(field);
-  // Where zero is allowed the first stop is zero and the rest are decades.
-  const least = field.min > 0 ? field.min : field.step;
-  const toStop = (number: number) =>
-    logarithmic
-      ? Math.round((STOPS * Math.log(Math.max(number, least) / least)) / Math.log(field.max / least))
-      : Math.round((STOPS * (number - field.min)) / (field.max - field.min));
-  const toNumber = (stop: number) => {
-    if (stop === 0) return field.min;
-    const exact = logarithmic ? least * (field.max / least) ** (stop / STOPS) : field.min + (stop / STOPS) * (field.max - field.min);
-    return tidy(field, exact, logarithmic);
-  };
-  return (
-    <Slider.Root className="slider" min={0} max={STOPS} value={[toStop(value)]} onValueChange={([stop = 0]) => onChange(toNumber(stop))}>
-      <Slider.Track className="slider-track">
-        <Slider.Range className="slider-range" />
-      </Slider.Track>
-      <Slider.Thumb className="slider-thumb" aria-label={`${field.label}, slider`} aria-valuetext={String(value)} />
-    </Slider.Root>
-  );
-}
-
-function spansDecades({ min, max, step }: Field): boolean {
-  return max / (min > 0 ? min : step) > 200;
-}
-
-function tidy(field: Field, value: number, logarithmic: boolean): number {
-  const stepped = Math.round(value / field.step) * field.step;
-  return Number((logarithmic && !Number.isInteger(field.step) ? value : stepped).toPrecision(logarithmic ? 2 : 6));
 }
 
 /** Decades are walked in tenths of the number, other ranges in steps of the field. */

@@ -21,7 +21,7 @@ export interface Curve<R extends Row> {
   readonly labelled: boolean;
 }
 
-interface Props<R extends Row> {
+export interface Props<R extends Row> {
   readonly label: string;
   readonly rows: readonly R[];
   readonly curves: readonly Curve<R>[];

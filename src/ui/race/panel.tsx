@@ -1,5 +1,6 @@
 /** Step 2: the race, while it runs. */
-import { useMemo } from "react";
+import { useEffect, useMemo } from "react";
+import { useImages } from "../../store/images.ts";
 import { shortModel } from "../../store/names.ts";
 import { useRace } from "../../store/race.ts";
 import { isZeroShot, meanRank, zeroShot } from "../../store/run.ts";
@@ -21,6 +22,11 @@ export function RacePanel() {
   const planned = useSetup((setup) => setup.config.lanes);
   // What is drawn belongs to the run; before there is one, to the settings.
   const looks = useMemo(() => looksOf(raced ?? planned), [raced, planned]);
+  const hasImages = useImages(({ dataset }) => dataset !== null);
+  // The charts' code comes while one is still looking at the images, so that the first point need not wait for it.
+  useEffect(() => {
+    if (hasImages) void import("./singular.tsx").then(() => import("./curves.tsx"));
+  }, [hasImages]);
   return (
     <section className="panel race" aria-labelledby="race-title">
       <h2 id="race-title">

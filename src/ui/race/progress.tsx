@@ -1,5 +1,5 @@
 /** The loss and the validation accuracy while the race runs, on one axis of steps. */
-import { memo, useMemo } from "react";
+import { lazy, memo, Suspense, useMemo } from "react";
 import { DEFAULTS } from "../../store/config.ts";
 import { useRace } from "../../store/race.ts";
 import type { RunState, Validation } from "../../store/run.ts";
@@ -9,7 +9,7 @@ import type { Look } from "../look.ts";
 import { count, loss, percent } from "../numbers.ts";
 import { Figure, type Table } from "../parts/figure.tsx";
 import { Term } from "../parts/term.tsx";
-import { type Curve, Curves } from "./curves.tsx";
+import type { Curve, Props as CurvesProps } from "./curves.tsx";
 
 /** A step on the axis; the validation's numbers only where there was one. */
 interface Mark {
@@ -20,8 +20,14 @@ interface Mark {
 
 const MAX_DOTS = 80;
 
-/** Axes are drawn only where there is a row. */
-const EMPTY: readonly Mark[] = [{ step: 0, point: null, validation: null }];
+/** The charting library is fetched once there is something to draw. */
+const Curves = lazy(async () => ({ default: (await import("./curves.tsx")).Curves<Mark> }));
+
+/** Before there is a point: a bare grid. */
+function Chart(props: CurvesProps<Mark>) {
+  const bare = <div className="chart bare" />;
+  return <Suspense fallback={bare}>{props.rows.length > 0 ? <Curves {...props} /> : bare}</Suspense>;
+}
 
 interface Props {
   readonly looks: readonly Look[];
@@ -40,7 +46,7 @@ export function Losses({ looks }: Props) {
       table={() => tableOf(rows, looks)}
       className="loss"
     >
-      <Curves label="Loss by step" rows={rows.length > 0 ? rows : EMPTY} curves={curves} steps={steps} write={writeLoss} />
+      <Chart label="Loss by step" rows={rows} curves={curves} steps={steps} write={writeLoss} />
     </Figure>
   );
 }
@@ -64,14 +70,7 @@ export const Accuracies = memo(function Accuracies({ looks }: Props) {
       table={() => tableOf(rows, looks)}
       className="accuracy"
     >
-      <Curves
-        label="Validation accuracy by step"
-        rows={rows.length > 0 ? rows : EMPTY}
-        curves={curves}
-        steps={steps}
-        top={1}
-        write={writeShare}
-      />
+      <Chart label="Validation accuracy by step" rows={rows} curves={curves} steps={steps} top={1} write={writeShare} />
     </Figure>
   );
 });

@@ -13,6 +13,7 @@ import { Arena } from "../../../src/tensor/plan.ts";
 import { Tape } from "../../../src/tensor/tape.ts";
 import { reshape, type Tensor, tensor } from "../../../src/tensor/tensor.ts";
 import { tune } from "../../../src/tensor/tuning.ts";
+import { choicesOf } from "../../../src/tensor/variant.ts";
 import { Lane } from "../../../src/train/lane.ts";
 import { adamwOf, RING } from "../../../src/train/optimizer.ts";
 import { ADAM, EPS, type Program, type Work } from "./work.ts";
@@ -52,7 +53,7 @@ export async function open({ block, rows, width, batch, heads, rank, linears, ..
   const scale = given([rows], new Float32Array(rows).fill(2 / (rows * width)));
   const rights = given([1, 2], new Float32Array(2)); // classifiers count what is right; there are none here
   const record = (): Tape => {
-    const tape = new Tape(gpu.software, gpu.tuned);
+    const tape = new Tape(gpu.software, choicesOf(gpu));
     const pass = lane.pass(tape, true);
     const h = norm(pass, x);
     const mlp = ([fc1, fc2]: readonly Layer[]) => fc2?.(pass, tape.apply(gelu, { x: fc1?.(pass, h) as Tensor }, { kind: "exact" }), x);
