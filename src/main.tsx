@@ -2,6 +2,8 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { followModel } from "./store/choice.ts";
 import { loadSample } from "./store/images.ts";
+import { keepOffline } from "./store/offline.ts";
+import { confinePage } from "./store/outside.ts";
 import { followRace } from "./store/predictions.ts";
 import { mirrorAddress, useSetup } from "./store/setup.ts";
 import { checkSupport } from "./store/support.ts";
@@ -12,7 +14,9 @@ import "./ui/parts.css";
 import "./ui/panels.css";
 import "./ui/charts.css";
 import "./ui/dialogs.css";
+import "./ui/machine/machine.css";
 
+confinePage();
 applyTheme();
 // A file dropped beside its target would otherwise replace the page.
 for (const type of ["dragover", "drop"]) window.addEventListener(type, (event) => event.preventDefault());
@@ -30,5 +34,6 @@ createRoot(root).render(
   </StrictMode>,
 );
 
+keepOffline();
 const { sample } = useSetup.getState();
 if (sample) void loadSample(sample);

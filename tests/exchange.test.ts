@@ -1,14 +1,14 @@
 /** What was trained leaves the page and comes back: exports as a visitor downloads them, and an import that shows its rank untrained. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { BlobReader, BlobWriter, Uint8ArrayWriter, ZipReader, ZipWriter } from "@zip.js/zip.js";
+import { BlobReader, Uint8ArrayWriter, ZipReader } from "@zip.js/zip.js";
 import type { Browser, Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { readSafetensors } from "../src/formats/safetensors.ts";
 import { type App, startApp } from "./browser/app.ts";
 import { drop, launch, open } from "./browser/harness.mjs";
+import { smallSet } from "./browser/set.ts";
 
-const SAMPLE = join(import.meta.dirname, "../public/data/eurosat-mini.zip");
 const MINUTE = 60_000;
 const LONG = { timeout: 5 * MINUTE, interval: 100 };
 const RANK = 4;
@@ -41,19 +41,6 @@ async function unzip(path: string): Promise<Files> {
   return files;
 }
 
-/** A few images of two classes. */
-async function smallSet(): Promise<string> {
-  const reader = new ZipReader(new BlobReader(new Blob([readFileSync(SAMPLE)])));
-  const writer = new ZipWriter(new BlobWriter());
-  for (const entry of await reader.getEntries()) {
-    if (entry.directory || !/(Forest|River)\/\w+_00[0-5]\.jpg$/.test(entry.filename)) continue;
-    await writer.add(entry.filename, new BlobReader(await entry.getData(new BlobWriter())));
-  }
-  const path = join(app.scratch, "two.zip");
-  writeFileSync(path, Buffer.from(await (await writer.close()).arrayBuffer()));
-  return path;
-}
-
 /** Downloads a lane in one form, through the dialog. */
 async function take(page: Page, lane: string, form: RegExp, download: string): Promise<{ name: string; path: string; files: Files }> {
   const dialog = page.getByRole("dialog", { name: "Export" });
@@ -78,7 +65,7 @@ test(
   async () => {
     const { page, problems } = await open(browser, app.url + SETTINGS);
     const story = async () => {
-      await drop(page, region(page, "Images"), [await smallSet()]);
+      await drop(page, region(page, "Images"), [await smallSet(app)]);
       await button(page, "Train").and(page.locator(":enabled")).click({ timeout: MINUTE });
       await expect.poll(() => region(page, "Race").innerText(), LONG).toMatch(/step 2 \/ 2[\s\S]*Done|Done[\s\S]*step 2 \/ 2/);
 

@@ -171,6 +171,11 @@ export function dismissDownloadFault(): void {
   useModels.setState({ fault: null });
 }
 
+/** Its files are not here any more. */
+export function forgetDownload(model: string): void {
+  hold(model, 0);
+}
+
 /** Remembers how many bytes of a model are here. */
 function hold(model: string, present: number): void {
   useModels.setState(({ known }) => {

@@ -6,6 +6,7 @@ import { useSetup } from "../store/setup.ts";
 import { useSupport } from "../store/support.ts";
 import { ExportDialog } from "./export/dialog.tsx";
 import { How } from "./help/how.tsx";
+import { NewVersion, PageMenu } from "./machine/menu.tsx";
 import { Icon } from "./parts/icon.tsx";
 import { toggleTheme } from "./theme.ts";
 
@@ -29,12 +30,14 @@ export function Header({ isLab }: { readonly isLab: boolean }) {
             <Icon name="lab" /> <span className="label">Lab</span>
           </a>
         )}
+        <NewVersion />
         <How />
         <Share />
         {!isLab && <ExportDialog />}
         <button type="button" className="quiet" aria-label="Light or dark" onClick={toggleTheme}>
           <Icon name="theme" />
         </button>
+        <PageMenu />
       </nav>
     </header>
   );

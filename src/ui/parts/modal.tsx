@@ -10,16 +10,27 @@ interface Props {
   readonly open?: boolean;
   readonly onOpenChange?: (open: boolean) => void;
   readonly wide?: boolean;
+  /** Where the focus goes afterwards, when what had it before is gone. */
+  readonly returnTo?: () => HTMLElement | null | undefined;
   readonly children: ReactNode;
 }
 
-export function Modal({ title, trigger, wide = false, children, ...state }: Props) {
+export function Modal({ title, trigger, wide = false, returnTo, children, ...state }: Props) {
   return (
     <Dialog.Root {...state}>
       {trigger && <Dialog.Trigger asChild>{trigger}</Dialog.Trigger>}
       <Dialog.Portal>
         <Dialog.Overlay className="overlay" />
-        <Dialog.Content className={`modal ${wide ? "wide" : ""}`} aria-describedby={undefined}>
+        <Dialog.Content
+          className={`modal ${wide ? "wide" : ""}`}
+          aria-describedby={undefined}
+          onCloseAutoFocus={(event) => {
+            const target = returnTo?.();
+            if (!target) return;
+            event.preventDefault();
+            target.focus();
+          }}
+        >
           <div className="modal-head">
             <Dialog.Title>{title}</Dialog.Title>
             <Dialog.Close className="quiet" aria-label="Close">

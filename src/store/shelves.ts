@@ -1,0 +1,112 @@
+/** All that the page keeps on this machine, shelf by shelf. What is kept anew gets a line at the end. */
+import { Hub } from "../train/hub.ts";
+import { openStore } from "../train/opfs.ts";
+import { forgetDownload } from "./models.ts";
+import { copySize, removeCopy } from "./offline.ts";
+
+export interface Item {
+  readonly id: string;
+  readonly title: string;
+  readonly bytes: number;
+  /** Such as that a download is not finished. */
+  readonly remark?: string;
+}
+
+export interface Shelf {
+  readonly title: string;
+  /** What lies here, and what it costs to remove it. */
+  readonly says: string;
+  list(): Promise<readonly Item[]>;
+  /** What others hold in memory of it is brought after it. */
+  remove(id: string): Promise<void>;
+}
+
+/** A folder of the browser's private files; an item is a file or a folder directly in it. */
+function folder(name: string, title: string, says: string, titleOf = (id: string): string => id): Shelf {
+  return {
+    title,
+    says,
+    async list() {
+      const sizes = new Map<string, number>();
+      for (const { path, size } of await (await openStore(name)).list()) {
+        const id = path.split("/")[0] ?? path;
+        sizes.set(id, (sizes.get(id) ?? 0) + size);
+      }
+      return [...sizes].map(([id, bytes]) => ({ id, title: titleOf(id), bytes }));
+    },
+    remove: async (id) => (await openStore(name)).remove(id),
+  };
+}
+
+const openHub = async (): Promise<Hub> => new Hub(await openStore("models"));
+
+const models: Shelf = {
+  title: "Models of the Hub",
+  says: "What you have downloaded. Removed ones can be downloaded again; the model that comes with the page is not among them.",
+  async list() {
+    const cached = await (await openHub()).listCached();
+    return cached.map(({ id, revision, bytes, complete }) => ({
+      id: `${id}@${revision}`,
+      title: id,
+      bytes,
+      ...(!complete && { remark: "not finished" }),
+    }));
+  },
+  async remove(model) {
+    const [id = "", revision = ""] = model.split("@");
+    await (await openHub()).remove({ id, revision });
+    forgetDownload(model);
+  },
+};
+
+const copy: Shelf = {
+  title: "Offline copy",
+  says: "This page itself, with its model and samples, so that it opens without the network. It is made anew when the page is next opened.",
+  async list() {
+    const bytes = await copySize();
+    return bytes > 0 ? [{ id: "copy", title: "This page", bytes }] : [];
+  },
+  remove: removeCopy,
+};
+
+const SETTINGS: Readonly<Record<string, string>> = { theme: "Light or dark", tour: "Whether you have seen the tour" };
+
+const settings: Shelf = {
+  title: "Settings",
+  says: "Choices about the page. The settings of a race are in its address and nowhere else.",
+  list: async () =>
+    Object.entries(localStorage).map(([id, value]) => ({ id, title: SETTINGS[id] ?? id, bytes: id.length + String(value).length })),
+  remove: async (id) => localStorage.removeItem(id),
+};
+
+export const SHELVES: readonly Shelf[] = [
+  models,
+  folder("images", "Images", "Image sets, decoded and resized. The files that they came from are where they were."),
+  folder("runs", "Runs", "Settings, curves and results of earlier races."),
+  folder(
+    "tuning",
+    "Kernel choices",
+    "Which variants of the kernels are fastest on your GPU. Without them the next race measures for some seconds.",
+    (id) => decodeURIComponent(id.replace(/\.json$/, "")),
+  ),
+  copy,
+  settings,
+];
+
+export interface Room {
+  /** By the browser's own count, which rounds. */
+  readonly used: number;
+  readonly quota: number;
+  /** The browser does not clear it by itself when the disk gets full. */
+  readonly persistent: boolean;
+}
+
+export async function findRoom(): Promise<Room> {
+  const [{ usage = 0, quota = 0 }, persistent] = await Promise.all([navigator.storage.estimate(), navigator.storage.persisted()]);
+  return { used: usage, quota, persistent };
+}
+
+/** The browser may ask the person, or decide by itself. Whether it is so now. */
+export function askToPersist(): Promise<boolean> {
+  return navigator.storage.persist();
+}

@@ -1,0 +1,103 @@
+/** What the page keeps on a machine is listed in one place with its size, and goes when one says so twice. */
+import type { Browser, Locator, Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type App, startApp } from "./browser/app.ts";
+import { launch, open } from "./browser/harness.mjs";
+
+const MINUTE = 60_000;
+const LONG = { timeout: MINUTE, interval: 100 };
+
+let app: App;
+let browser: Browser;
+beforeAll(async () => {
+  app = await startApp();
+  browser = await launch();
+}, 3 * MINUTE);
+afterAll(async () => {
+  await browser?.close();
+  app.close();
+});
+
+/** Files in the origin's private file system, written as any worker of the page would. */
+async function plant(page: Page, files: Readonly<Record<string, number>>): Promise<void> {
+  await page.evaluate(async (sizes) => {
+    for (const [path, size] of Object.entries(sizes)) {
+      const folders = path.split("/");
+      const name = folders.pop() as string;
+      let folder = await navigator.storage.getDirectory();
+      for (const part of folders) folder = await folder.getDirectoryHandle(part, { create: true });
+      const writer = await (await folder.getFileHandle(name, { create: true })).createWritable();
+      await writer.write(new Uint8Array(size));
+      await writer.close();
+    }
+  }, files);
+}
+
+const shelf = (dialog: Locator, name: string): Locator => dialog.getByRole("region", { name, exact: true });
+const focused = (page: Page): Promise<string | null | undefined> => page.evaluate(() => document.activeElement?.textContent);
+
+test(
+  "every shelf tells what it holds; what is removed is gone, and what is kept is not",
+  async () => {
+    const { page, problems } = await open(browser, app.url);
+    await expect.poll(() => page.evaluate(() => navigator.serviceWorker.controller !== null), LONG).toBe(true);
+    const revision = "0123456789abcdef0123456789abcdef01234567";
+    await plant(page, {
+      [`models/toy/vit/${revision}/model.safetensors`]: 3 * 2 ** 20,
+      [`models/toy/other/${revision}/config.json`]: 2048,
+      "images/leaves/pixels": 2 ** 20,
+      "images/leaves/names": 1024,
+      "tuning/some%20GPU.json": 5000,
+    });
+    await page.getByRole("button", { name: "Light or dark" }).click();
+
+    const menu = page.getByRole("button", { name: "This page" });
+    await menu.click();
+    await page.getByRole("menuitem", { name: "Storage" }).click();
+    const dialog = page.getByRole("dialog", { name: "Storage" });
+    await expect.poll(() => shelf(dialog, "Models of the Hub").innerText(), LONG).toMatch(/3\.0 MiB[\s\S]*toy\/vit not finished/);
+    expect(await shelf(dialog, "Images").innerText()).toMatch(/leaves\s*1\.0 MiB/);
+    expect(await shelf(dialog, "Runs").innerText()).toMatch(/nothing/);
+    expect(await shelf(dialog, "Kernel choices").innerText()).toMatch(/some GPU\s*5 KiB/);
+    expect(await shelf(dialog, "Settings").innerText()).toMatch(/Light or dark/);
+    await expect.poll(() => shelf(dialog, "Offline copy").innerText(), LONG).toMatch(/This page\s*[23]\d MiB/);
+    expect(await dialog.innerText()).toMatch(/in use, by the browser's count, of [\d.]+ GiB/);
+
+    const images = shelf(dialog, "Images");
+    await images.getByRole("button", { name: "Remove leaves" }).click();
+    expect(await focused(page)).toBe("Keep");
+    await page.keyboard.press("Enter");
+    expect(await focused(page)).toBe("Remove");
+    expect(await images.innerText()).toContain("leaves");
+    await images.getByRole("button", { name: "Remove leaves" }).click();
+    await images.getByRole("button", { name: "Yes, remove" }).click();
+    await expect.poll(() => images.innerText(), LONG).toMatch(/nothing/);
+    expect(await focused(page)).toBe("Images");
+    const left = await page.evaluate(async () => {
+      const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle("images");
+      const names: string[] = [];
+      for await (const name of (folder as unknown as { keys(): AsyncIterable<string> }).keys()) names.push(name);
+      return names;
+    });
+    expect(left).toEqual([]);
+
+    const models = shelf(dialog, "Models of the Hub");
+    await models.getByRole("button", { name: "Remove all of Models of the Hub" }).click();
+    expect(await models.innerText()).toContain("Remove 2 items, 3.0 MiB?");
+    await models.getByRole("button", { name: "Yes, remove" }).click();
+    await expect.poll(() => models.innerText(), LONG).toMatch(/nothing/);
+
+    await shelf(dialog, "Offline copy").getByRole("button", { name: "Remove This page" }).click();
+    await dialog.getByRole("button", { name: "Yes, remove" }).click();
+    await expect.poll(() => page.evaluate(() => caches.keys()), LONG).toEqual([]);
+    await shelf(dialog, "Settings").getByRole("button", { name: "Remove Light or dark" }).click();
+    await dialog.getByRole("button", { name: "Yes, remove" }).click();
+    await expect.poll(() => page.evaluate(() => localStorage.getItem("theme")), LONG).toBeNull();
+
+    await page.keyboard.press("Escape");
+    await expect.poll(() => page.evaluate(() => document.activeElement?.getAttribute("aria-label")), LONG).toBe("This page");
+    expect(problems).toEqual([]);
+    await page.context().close();
+  },
+  5 * MINUTE,
+);
