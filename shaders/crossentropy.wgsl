@@ -5,8 +5,14 @@
 //   mean      one workgroup: y
 //   backward  one invocation per element: dlogits = dy * (softmax - target) / valid
 //
+// With weights of the classes in the sum over classes, and divided by the sum of the labels' weights, after `forward`:
+//
+//   weigh              one workgroup per row: weighed = (weighted loss, weight of the label)
+//   weighted_mean      one workgroup: y, total
+//   weighted_backward  one invocation per element
+//
 // Rows from count[0] on are padding: zero in rows, lse and dlogits, whatever their logits are. Without a valid row y is zero.
-// A label beyond the classes is taken for the last one. saved_rows and saved_lse are what `forward` wrote to rows and lse.
+// A label beyond the classes is taken for the last one. saved_rows, saved_lse, saved_weighed and saved_total are what was written to rows, lse, weighed and total.
 
 struct Params { b: u32, c: u32, smoothing: f32 }
 
@@ -21,6 +27,11 @@ struct Params { b: u32, c: u32, smoothing: f32 }
 @group(0) @binding(8) var<storage, read_write> y: array<f32>;         // (1)
 @group(0) @binding(9) var<storage, read> dy: array<f32>;              // (1)
 @group(0) @binding(10) var<storage, read_write> dlogits: array<f32>;  // (b, c)
+@group(0) @binding(11) var<storage, read> weights: array<f32>;        // (c)
+@group(0) @binding(12) var<storage, read_write> weighed: array<f32>;  // (b, 2)
+@group(0) @binding(13) var<storage, read> saved_weighed: array<f32>;  // (b, 2)
+@group(0) @binding(14) var<storage, read_write> total: array<f32>;    // (2), sums of the weights of the labels and of the classes
+@group(0) @binding(15) var<storage, read> saved_total: array<f32>;    // (2)
 
 override WG: u32 = 64;
 
@@ -113,6 +124,64 @@ fn backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) g
   if (row < valid()) {
     let goal = select(0.0, 1.0 - p.smoothing, i % p.c == label_of(row)) + p.smoothing / f32(p.c);
     v = dy[0] * (exp(logits[i] - saved_lse[row]) - goal) / f32(valid());
+  }
+  dlogits[i] = v;
+}
+
+@compute @workgroup_size(WG)
+fn weigh(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let row = group.x + group.y * groups.x;
+  if (row >= p.b) { return; }
+  if (row >= valid()) {
+    if (lane == 0) {
+      weighed[2 * row] = 0.0;
+      weighed[2 * row + 1] = 0.0;
+    }
+    return;
+  }
+  let start = row * p.c;
+  var sum = 0.0;
+  for (var i = lane; i < p.c; i += WG) { sum += weights[i] * (saved_lse[row] - logits[start + i]); }
+  let all = group_sum(sum, lane);
+  if (lane == 0) {
+    let label = label_of(row);
+    let own = weights[label] * (saved_lse[row] - logits[start + label]);
+    weighed[2 * row] = (1.0 - p.smoothing) * own + p.smoothing * all / f32(p.c);
+    weighed[2 * row + 1] = weights[label];
+  }
+}
+
+@compute @workgroup_size(WG)
+fn weighted_mean(@builtin(local_invocation_index) lane: u32) {
+  var loss = 0.0;
+  var weight = 0.0;
+  for (var row = lane; row < valid(); row += WG) {
+    loss += saved_weighed[2 * row];
+    weight += saved_weighed[2 * row + 1];
+  }
+  let losses = group_sum(loss, lane);
+  let all = group_sum(weight, lane);
+  var classes = 0.0;
+  for (var i = lane; i < p.c; i += WG) { classes += weights[i]; }
+  let of_classes = group_sum(classes, lane);
+  if (lane == 0) {
+    y[0] = select(0.0, losses / all, all > 0.0);
+    total[0] = all;
+    total[1] = of_classes;
+  }
+}
+
+@compute @workgroup_size(WG)
+fn weighted_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = flat_index(id, groups, WG);
+  if (i >= p.b * p.c) { return; }
+  let row = i / p.c;
+  var v = 0.0;
+  if (row < valid() && saved_total[0] > 0.0) {
+    let label = label_of(row);
+    let own = (1.0 - p.smoothing) * weights[label];
+    let goal = select(0.0, own, i % p.c == label) + p.smoothing / f32(p.c) * weights[i % p.c];
+    v = dy[0] * (exp(logits[i] - saved_lse[row]) * (own + p.smoothing / f32(p.c) * saved_total[1]) - goal) / saved_total[0];
   }
   dlogits[i] = v;
 }

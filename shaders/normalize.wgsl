@@ -2,8 +2,7 @@
 //
 //   forward   one invocation per element of y
 //
-// Images follow each other without padding, so an image may begin in the middle of a word. Little-endian: byte k of the data is
-// bits 8 (k % 4) of word k / 4.
+// Images follow each other without padding, so an image may begin in the middle of a word.
 
 struct Params { n: u32, area: u32, mean_r: f32, mean_g: f32, mean_b: f32, std_r: f32, std_g: f32, std_b: f32 }
 
@@ -14,6 +13,7 @@ struct Params { n: u32, area: u32, mean_r: f32, mean_g: f32, mean_b: f32, std_r:
 override WG: u32 = 256;
 
 //! use flat
+//! use pixel
 
 @compute @workgroup_size(WG)
 fn forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -21,9 +21,5 @@ fn forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gr
   if (i >= p.n) { return; }
   let image = i / (3 * p.area);
   let channel = i / p.area % 3;
-  let k = (image * p.area + i % p.area) * 3 + channel;
-  let byte = extractBits(pixels[k / 4], 8 * (k % 4), 8);
-  let mean = vec3f(p.mean_r, p.mean_g, p.mean_b);
-  let deviation = vec3f(p.std_r, p.std_g, p.std_b);
-  y[i] = (f32(byte) / 255.0 - mean[channel]) / deviation[channel];
+  y[i] = normalised(byte_at((image * p.area + i % p.area) * 3 + channel), channel);
 }

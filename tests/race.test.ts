@@ -4,18 +4,32 @@ import { batches } from "../src/data/batch.ts";
 import type { Dataset } from "../src/data/dataset.ts";
 import { splitDataset } from "../src/data/split.ts";
 import { type Gpu, NoGpuError } from "../src/gpu/device.ts";
+import { classWeights } from "../src/train/balance.ts";
 import { faultOf } from "../src/train/fault.ts";
 import { prompts } from "../src/train/head.ts";
 import { InputError } from "../src/train/input.ts";
 import { RING } from "../src/train/optimizer.ts";
-import type { Race } from "../src/train/race.ts";
+import { Race } from "../src/train/race.ts";
 import type { RunConfig, RunEvent } from "../src/train/run.ts";
 import { runSession } from "../src/train/session.ts";
 import { Controls } from "../src/train/trainer.ts";
 import { gpu } from "./gpu.ts";
-import { dataset, disturb, LANES, openRace, preprocessJson, toyBackbone, toyConfig, toyDataset, toyFiles, toyWeights } from "./toy.ts";
+import {
+  dataset,
+  disturb,
+  LANES,
+  openRace,
+  preprocess,
+  preprocessJson,
+  toyBackbone,
+  toyConfig,
+  toyDataset,
+  toyFiles,
+  toyWeights,
+} from "./toy.ts";
 
 const image = (i: number): Uint8Array => (dataset.pixels.packs[0] as Uint8Array).slice(768 * i, 768 * (i + 1));
+const opening = { backbone: toyBackbone(), preprocess };
 const splitOf = (config: RunConfig) => splitDataset(dataset, config);
 
 describe("figures", () => {
@@ -55,6 +69,46 @@ describe("figures", () => {
       expect(figures!.accuracy).toBeCloseTo(right / images.length, 6);
       race.destroy();
     }
+  });
+});
+
+describe("class weights", () => {
+  // 20 training images: 12 red, 6 green, 2 blue.
+  const labels = dataset.labels.map((_, i) => (i % 10 < 6 ? 0 : i % 10 < 9 ? 1 : 2));
+  const unequal = { ...dataset, labels };
+  const train = Uint32Array.from({ length: 20 }, (_, i) => i);
+
+  test("are n / (C · n_class) of the training images", () => {
+    expect([...classWeights(unequal, train)]).toEqual([20 / (3 * 12), 20 / (3 * 6), 20 / (3 * 2)].map(Math.fround));
+    // Without training images a class has no weight, and the others share what there is.
+    expect([...classWeights(unequal, Uint32Array.of(0, 1, 6))]).toEqual([0.75, 1.5, 0]);
+    expect([...classWeights(dataset, train.subarray(0, 18))]).toEqual([1, 1, 1]);
+  });
+
+  test("make the first loss the weighted mean of the predictions' for the first batch", async () => {
+    const config = toyConfig({ labelSmoothing: 0, balance: true, batch: 10 });
+    const split = { train, validation: Uint32Array.of(20), test: new Uint32Array() };
+    const weights = classWeights(unequal, train);
+    const [race, plain] = await Promise.all(
+      [true, false].map((balance) =>
+        Race.open({ ...opening, config: { ...config, balance }, dataset: unequal, split, onStatus: () => undefined }),
+      ),
+    );
+    let [loss, total] = [0, 0];
+    for (const i of batches(train, config.batch, config.seed)(0)) {
+      const p = (await race!.predict(image(i))).lanes[0]!;
+      loss -= weights[labels[i]!]! * Math.log(p[labels[i]!]!);
+      total += weights[labels[i]!]!;
+    }
+    race!.step(1);
+    plain!.step(1);
+    expect((await race!.figures(0, 1, 1))[0]!.loss).toBeCloseTo(loss / total, 5);
+    expect((await plain!.figures(0, 1, 1))[0]!.loss).not.toBeCloseTo(loss / total, 5);
+    // The gradient's size is weighted as well; what is right is counted as ever.
+    expect((await race!.figures(0, 1, 1))[0]!.gradNorm).not.toBe((await plain!.figures(0, 1, 1))[0]!.gradNorm);
+    expect((await race!.figures(0, 1, 1))[0]!.accuracy).toBe((await plain!.figures(0, 1, 1))[0]!.accuracy);
+    race!.destroy();
+    plain!.destroy();
   });
 });
 

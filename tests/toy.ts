@@ -12,6 +12,7 @@ import { Arena } from "../src/tensor/plan.ts";
 import { normal, uniform } from "../src/tensor/random.ts";
 import type { Tape } from "../src/tensor/tape.ts";
 import { byteLength, numel, owner, type Tensor, tensor } from "../src/tensor/tensor.ts";
+import { NO_AUGMENT } from "../src/train/augment.ts";
 import { Backbone, type ModelFiles } from "../src/train/backbone.ts";
 import { adapterOf, buildModel, type Targets, targetSites } from "../src/train/catalog.ts";
 import type { Head } from "../src/train/head.ts";
@@ -130,6 +131,8 @@ export const toyConfig = (change: Partial<RunConfig> = {}): RunConfig => ({
   weightDecay: 0.01,
   clip: 1,
   labelSmoothing: 0.1,
+  augment: NO_AUGMENT,
+  balance: false,
   ...change,
 });
 

@@ -8,6 +8,7 @@ import { hash } from "../tensor/random.ts";
 import type { Tape } from "../tensor/tape.ts";
 import { numel, tensor } from "../tensor/tensor.ts";
 import type { Trial } from "../tensor/variant.ts";
+import { NO_AUGMENT } from "../train/augment.ts";
 import { Backbone } from "../train/backbone.ts";
 import { adapterOf, buildModel, completeSettings } from "../train/catalog.ts";
 import { adamwOf } from "../train/optimizer.ts";
@@ -106,6 +107,8 @@ export function openRace(
     weightDecay: 0.01,
     clip: 0,
     labelSmoothing: 0,
+    augment: NO_AUGMENT,
+    balance: false,
   };
   const { size } = backbone.model.image;
   const dataset = images(size, batch);

@@ -1,6 +1,7 @@
 /** The settings of a run: their ranges, their defaults and what keeps them sane. */
 import type { Field } from "../adapters/adapter.ts";
 import type { Amount } from "../data/split.ts";
+import { NO_AUGMENT } from "../train/augment.ts";
 import type { Targets } from "../train/catalog.ts";
 import type { LaneConfig, RunConfig } from "../train/run.ts";
 import { completeSettings, countParameters, findMethod, matchSettings } from "./methods.ts";
@@ -112,6 +113,8 @@ export const DEFAULTS: RunConfig = {
   weightDecay: 0,
   clip: 0,
   labelSmoothing: 0,
+  augment: NO_AUGMENT,
+  balance: false,
 };
 
 /** `value` within the field's range, whole where the field counts; undefined when it is no number. */

@@ -1,11 +1,13 @@
 /** What a race consists of on the GPU: lanes, batches, and its steps, evaluations and ΔW, recorded and compiled. */
 import type { Dataset, Preprocess, Split } from "../data/dataset.ts";
-import { storage, write } from "../gpu/memory.ts";
+import { storage, upload, write } from "../gpu/memory.ts";
 import type { Site } from "../models/model.ts";
 import { Arena, type Plan } from "../tensor/plan.ts";
+import { tensor } from "../tensor/tensor.ts";
 import { tune } from "../tensor/tuning.ts";
 import type { Adopted } from "./adopt.ts";
 import type { Backbone } from "./backbone.ts";
+import { classWeights } from "./balance.ts";
 import { targetSites, trainsTexts } from "./catalog.ts";
 import { type Head, headOf, headValues } from "./head.ts";
 import { Lane } from "./lane.ts";
@@ -40,6 +42,7 @@ export interface Parts {
   readonly plans: readonly Plan[];
   readonly copies: readonly GPUBuffer[];
   readonly one: GPUBuffer;
+  readonly weights: GPUBuffer | undefined;
   readonly zeros: GPUBuffer;
   readonly delta: GPUBuffer;
 }
@@ -61,10 +64,18 @@ export async function openParts({ backbone, config, dataset, split, preprocess, 
     const start = { sites: adapted, seed, config: { ...lane, ...adopted }, ...(given && { given }) };
     lanes.push(await Lane.open(gpu, kernels, { ...start, own, head: values }));
   }
-  const trainBatch = new Batch(backbone, config.batch);
+  const trainBatch = new Batch(backbone, config.batch, config.augment);
   const testBatch = new Batch(backbone, Math.max(1, Math.min(config.batch, Math.max(split.validation.length, split.test.length))));
   write(gpu, trainBatch.count.buffer as GPUBuffer, 0, new Uint32Array([config.batch]));
-  const input = (batch: Batch): Input => ({ backbone, batch, head, mean: preprocess.mean, std: preprocess.std });
+  const weights = config.balance ? upload(gpu, classWeights(dataset, split.train), "class weights") : undefined;
+  const input = (batch: Batch): Input => ({
+    backbone,
+    batch,
+    head,
+    mean: preprocess.mean,
+    std: preprocess.std,
+    weights: weights && tensor([dataset.classes.length], { buffer: weights }),
+  });
   const one = unit(backbone);
   const before = head.kind === "linear" ? [] : [undefined];
   const copies = lanes.map(({ trainables }) => storage(gpu, trainables.weight.size, "trainables, copied"));
@@ -98,6 +109,7 @@ export async function openParts({ backbone, config, dataset, split, preprocess, 
     plans,
     copies,
     one: one.buffer as GPUBuffer,
+    weights,
     zeros,
     delta,
   };

@@ -64,7 +64,7 @@ export class Race {
     this.#trainBatch = parts.trainBatch;
     this.#testBatch = parts.testBatch;
     this.#copies = parts.copies;
-    this.#rest = [parts.zeros, parts.one, ...headBuffers(parts.head)];
+    this.#rest = [parts.zeros, parts.one, parts.weights, ...headBuffers(parts.head)];
     this.#delta = parts.delta;
     this.head = parts.head;
     this.#steps = parts.plans.slice(0, parts.lanes.length);
@@ -102,6 +102,7 @@ export class Race {
     const { config } = this.setup;
     this.steps = step;
     this.#load(this.#trainBatch, this.#batchOf(step - 1));
+    this.#trainBatch.views?.draw(config.seed, step - 1);
     for (const lane of this.lanes) lane.trainables.prepare(step, learningRate(lane.config.lr, step, config), this.#adamw);
     submit(this.gpu, this.#steps, clock);
   }

@@ -6,11 +6,13 @@ import { normalize } from "../ops/normalize.ts";
 import { Tape } from "../tensor/tape.ts";
 import { byteLength, type Tensor, tensor } from "../tensor/tensor.ts";
 import { choicesOf } from "../tensor/variant.ts";
+import { type Augment, isAugmented, NO_AUGMENT } from "./augment.ts";
 import type { Backbone } from "./backbone.ts";
 import { frozenPass } from "./frozen.ts";
 import { classify, type Head } from "./head.ts";
 import type { Lane } from "./lane.ts";
 import type { AdamW } from "./optimizer.ts";
+import { Views } from "./views.ts";
 import type { Way } from "./way.ts";
 
 /** Images on their way in: bytes, labels, and how many of them count. All lanes read the same one. */
@@ -21,21 +23,25 @@ export class Batch {
   readonly labels: Tensor;
   /** (1) The rows after these are padding. */
   readonly count: Tensor;
+  /** How its images are seen, where not as they are. */
+  readonly views: Views | undefined;
   /** Where the next batch is put together on the CPU; a step allocates nothing. Rows of padding keep what they held. */
   readonly staging: { readonly pixels: Uint8Array; readonly labels: Uint32Array };
 
-  constructor({ gpu, model }: Backbone, size: number) {
+  constructor({ gpu, model }: Backbone, size: number, augment: Augment = NO_AUGMENT) {
     const bytes = size * 3 * model.image.size ** 2;
     const integers = (n: number, label: string) => tensor([n], { type: "u32", label, buffer: storage(gpu, 4 * n, label) });
     this.size = size;
     this.pixels = integers(Math.ceil(bytes / 4), "pixels");
     this.labels = integers(size, "labels");
     this.count = integers(1, "count");
+    this.views = isAugmented(augment) ? new Views(gpu, augment, size, model.image.size) : undefined;
     this.staging = { pixels: new Uint8Array(bytes), labels: new Uint32Array(size) };
   }
 
   destroy(): void {
     for (const { buffer } of [this.pixels, this.labels, this.count]) buffer?.destroy();
+    this.views?.destroy();
   }
 }
 
@@ -45,11 +51,14 @@ export interface Input {
   readonly head: Head;
   readonly mean: readonly [number, number, number];
   readonly std: readonly [number, number, number];
+  /** (classes) What a class counts in the loss of a step, where not all count 1. */
+  readonly weights?: Tensor | undefined;
 }
 
 function logits({ backbone, batch, head, mean, std }: Input, pass: Pass, lane: Lane | undefined): Tensor {
   const { model } = backbone.through(lane?.own ?? new Map());
-  const pixels = pass.tape.apply(normalize, { pixels: batch.pixels }, { size: model.image.size, mean, std });
+  const as = { size: model.image.size, mean, std };
+  const pixels = batch.views?.apply(pass.tape, batch.pixels, as) ?? pass.tape.apply(normalize, { pixels: batch.pixels }, as);
   return classify(pass, model, pixels, head, (name) => {
     if (!lane) throw new Error("A linear head belongs to a lane");
     return lane.tensor(name);
@@ -61,7 +70,8 @@ export function recordStep(input: Input, lane: Lane, one: Tensor, smoothing: num
   const { gpu } = input.backbone;
   const tape = new Tape(gpu.software, choicesOf(gpu));
   const pass = lane.pass(tape, true, way);
-  recordLoss(tape, lane, logits(input, pass, lane), input.batch, one, smoothing, adamw);
+  const { labels, count } = input.batch;
+  recordLoss(tape, lane, logits(input, pass, lane), { labels, count, weights: input.weights }, one, smoothing, adamw);
   return tape;
 }
 
@@ -70,12 +80,12 @@ export function recordLoss(
   tape: Tape,
   lane: Lane,
   scores: Tensor,
-  { labels, count }: Pick<Batch, "labels" | "count">,
+  { labels, count, weights }: Pick<Batch, "labels" | "count"> & Pick<Input, "weights">,
   one: Tensor,
   smoothing: number,
   adamw: AdamW,
 ): void {
-  const { y: loss, saved } = tape.record(crossentropy, { logits: scores, labels, count }, { smoothing });
+  const { y: loss, saved } = tape.record(crossentropy, { logits: scores, labels, count, ...(weights && { weights }) }, { smoothing });
   const grads = tape.backward(loss, one);
   const found = [...lane.trainables.tensors.values()].flatMap((trainable) => {
     const gradient = grads.get(trainable);

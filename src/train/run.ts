@@ -2,6 +2,7 @@
 import type { Split } from "../data/dataset.ts";
 import type { Amount } from "../data/split.ts";
 import type { Fault } from "../gpu/device.ts";
+import type { Augment } from "./augment.ts";
 import type { Targets } from "./catalog.ts";
 
 export interface LaneConfig {
@@ -40,6 +41,10 @@ export interface RunConfig {
   /** Largest global norm of the gradient; 0 switches clipping off. */
   readonly clip: number;
   readonly labelSmoothing: number;
+  /** How training images are seen anew in every step. */
+  readonly augment: Augment;
+  /** Whether every class counts the same in the loss, however many images it has. */
+  readonly balance: boolean;
 }
 
 /** What a lane answered for every image of a part of the split, in the split's order. */
