@@ -6,7 +6,17 @@ import type { Dataset, Preprocess } from "../src/data/dataset.ts";
 import { inMemory } from "../src/data/pixels.ts";
 import { readAddress, writeAddress } from "../src/store/address.ts";
 import { adapterFiles, placeAdapter, useAdopted } from "../src/store/adopted.ts";
-import { clampLane, DEFAULTS, laneParameters, MAX_LANES, matchLanes, NUMBERS, nearness } from "../src/store/config.ts";
+import {
+  AUGMENTS,
+  clampLane,
+  DEFAULTS,
+  laneParameters,
+  MAX_LANES,
+  matchLanes,
+  NUMBERS,
+  nearness,
+  trainingImages,
+} from "../src/store/config.ts";
 import { kindOf } from "../src/store/dropped.ts";
 import { exportName } from "../src/store/exporting.ts";
 import { completeSettings, groupMethods, listMethods, setModelConfig } from "../src/store/methods.ts";
@@ -17,6 +27,7 @@ import { decimate, Series } from "../src/store/series.ts";
 import { useSetup } from "../src/store/setup.ts";
 import { countTower, fromAddress, parseTargets, problemOf, toAddress } from "../src/store/targets.ts";
 import { judge, latestScores } from "../src/store/verdict.ts";
+import { NO_AUGMENT } from "../src/train/augment.ts";
 import type { AdapterFacts, ModelFacts } from "../src/train/protocol.ts";
 import type { RunConfig, RunEvent } from "../src/train/run.ts";
 
@@ -197,6 +208,9 @@ describe("the address", () => {
       seed: 4_294_967_295,
       warmup: 0,
       clip: 1.5,
+      amount: "16",
+      augment: { shift: 4, flip: 1, crop: 0.5, colour: 0.4, rand: 0.3 },
+      balance: true,
       precision: "half",
       model: "owner/name.x@0123456789012345678901234567890123456789",
       targets: { image: ["q", "v"], text: ["self_attn.q_proj", "fc2"] },
@@ -218,6 +232,12 @@ describe("the address", () => {
     ["batch=2.6", { batch: 3 }],
     ["batch=NaN", { batch: DEFAULTS.batch }],
     ["batch=", { batch: DEFAULTS.batch }],
+    ["shift=99", { augment: { ...NO_AUGMENT, shift: AUGMENTS.shift.max } }],
+    ["crop=0", { augment: { ...NO_AUGMENT, crop: AUGMENTS.crop.min } }],
+    ["flip=0.7", { augment: { ...NO_AUGMENT, flip: 1 } }],
+    ["rand=hard", { augment: NO_AUGMENT }],
+    ["amount=3", { amount: "all" }],
+    ["balance=yes", { balance: false }],
     ["validation=Infinity", { validation: DEFAULTS.validation }],
     ["model=../../etc", { model: DEFAULTS.model }],
     ["model=owner/..", { model: DEFAULTS.model }],
@@ -257,6 +277,38 @@ describe("the address", () => {
 });
 
 describe("setting up", () => {
+  test("takes amounts, augmentation and balance, within their ranges", () => {
+    const { setAmount, setAugment, setBalance } = useSetup.getState();
+    setAmount("4");
+    setAugment("shift", 4.4);
+    setAugment("flip", 1);
+    setAugment("crop", 0);
+    setAugment("colour", Number.NaN);
+    setBalance(true);
+    expect(useSetup.getState().config).toEqual({
+      ...DEFAULTS,
+      amount: "4",
+      augment: { shift: 4, flip: 1, crop: AUGMENTS.crop.min, colour: 0, rand: 0 },
+      balance: true,
+    });
+    useSetup.setState({ config: DEFAULTS });
+  });
+
+  test("knows about how many images there are to train on", () => {
+    const some = { ...DEFAULTS, validation: 0.1, test: 0.2 };
+    expect(trainingImages(some, 600, 10)).toBe(420);
+    expect(trainingImages({ ...some, amount: "50%" }, 600, 10)).toBe(210);
+    expect(trainingImages({ ...some, amount: "16" }, 600, 10)).toBe(160);
+    expect(trainingImages({ ...some, amount: "16" }, 100, 10)).toBe(70);
+  });
+
+  test("the recipe of the reference is a short link", () => {
+    const { config: found, notices } = readAddress("shift=4&flip=1&amount=16&steps=150");
+    expect(notices).toEqual([]);
+    expect(found).toEqual({ ...DEFAULTS, amount: "16", steps: 150, augment: { ...NO_AUGMENT, shift: 4, flip: 1 } });
+    expect(found).toMatchObject({ batch: 64, warmup: 0.1, weightDecay: 0, clip: 0, labelSmoothing: 0 });
+  });
+
   test("keeps the parameter counts together, until one is set by hand", () => {
     const { setLane, setMatch } = useSetup.getState();
     const counts = () => useSetup.getState().config.lanes.map((lane) => laneParameters(useSetup.getState().config, lane));

@@ -1,8 +1,9 @@
 /** The settings in the URL's hash: compact, only what differs from the defaults, and nothing in it is trusted. */
 import type { Field } from "../adapters/adapter.ts";
 import type { TargetModules } from "../formats/target.ts";
+import type { Augment } from "../train/augment.ts";
 import type { LaneConfig, RunConfig } from "../train/run.ts";
-import { clampTo, DEFAULTS, isAmount, MAX_LANES, MAX_TEMPLATE, NUMBERS, type NumberName, RATE } from "./config.ts";
+import { AUGMENTS, clampTo, DEFAULTS, isAmount, MAX_LANES, MAX_TEMPLATE, NUMBERS, type NumberName, RATE } from "./config.ts";
 import { completeSettings, findMethod } from "./methods.ts";
 import { isAdapterName, isModelName } from "./names.ts";
 import { fromAddress, toAddress } from "./targets.ts";
@@ -22,6 +23,7 @@ export interface ReadAddress extends Address {
 
 const MAX_LENGTH = 4096;
 const numbers = Object.entries(NUMBERS) as [NumberName, Field][];
+const augments = Object.entries(AUGMENTS) as [keyof Augment, Field][];
 
 export function writeAddress({ config, match, sample }: Address): string {
   const hash = new URLSearchParams();
@@ -30,7 +32,9 @@ export function writeAddress({ config, match, sample }: Address): string {
   if (lanes !== DEFAULTS.lanes.map(writeLane).join("*")) hash.set("lanes", lanes);
   if (!match) hash.set("match", "0");
   for (const [name] of numbers) if (config[name] !== DEFAULTS[name]) hash.set(name, String(config[name]));
+  for (const [name] of augments) if (config.augment[name] !== DEFAULTS.augment[name]) hash.set(name, String(config.augment[name]));
   if (config.amount !== DEFAULTS.amount) hash.set("amount", config.amount);
+  if (config.balance) hash.set("balance", "1");
   if (config.model !== DEFAULTS.model) hash.set("model", config.model);
   if (config.precision !== DEFAULTS.precision) hash.set("precision", config.precision);
   const [image, text] = [toAddress(config.targets.image), toAddress(config.targets.text)];
@@ -69,6 +73,14 @@ export function readAddress(hash: string): ReadAddress {
     const text = take(name);
     if (text !== undefined) config[name] = readNumber(field.label, field, text, DEFAULTS[name], notices);
   }
+  for (const [name, field] of augments) {
+    const text = take(name);
+    const value = text === undefined ? undefined : readNumber(field.label, field, text, field.default, notices);
+    if (value !== undefined) config.augment = { ...config.augment, [name]: value };
+  }
+  const balance = take("balance");
+  if (balance === "1") config.balance = true;
+  else if (balance !== undefined) notices.push("The link's class balance is not known; classes count by their images.");
   const amount = take("amount");
   if (amount !== undefined) {
     if (isAmount(amount)) config.amount = amount;

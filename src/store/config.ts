@@ -1,7 +1,7 @@
 /** The settings of a run: their ranges, their defaults and what keeps them sane. */
 import type { Field } from "../adapters/adapter.ts";
 import type { Amount } from "../data/split.ts";
-import { NO_AUGMENT } from "../train/augment.ts";
+import { type Augment, NO_AUGMENT } from "../train/augment.ts";
 import type { Targets } from "../train/catalog.ts";
 import type { LaneConfig, RunConfig } from "../train/run.ts";
 import { completeSettings, countParameters, findMethod, matchSettings } from "./methods.ts";
@@ -62,6 +62,50 @@ export const NUMBERS: Readonly<Record<NumberName, Field>> = {
   },
 };
 
+/** How training images are seen anew in every step; see train/augment.ts. */
+export const AUGMENTS: Readonly<Record<keyof Augment, Field>> = {
+  shift: {
+    label: "Shift",
+    help: "Pixels by which an image moves at most, its edge repeated. 4 is usual at 64 pixels; 0 is off.",
+    default: NO_AUGMENT.shift,
+    min: 0,
+    max: 32,
+    step: 1,
+  },
+  flip: {
+    label: "Flip",
+    help: "Mirrors every other image. Not for digits, letters or signs.",
+    default: NO_AUGMENT.flip,
+    min: 0,
+    max: 1,
+    step: 1,
+  },
+  crop: {
+    label: "Crop",
+    help: "Smallest share of the image that is cut out and enlarged. 0.5 is gentle, 0.08 is for large sets; 1 is off.",
+    default: NO_AUGMENT.crop,
+    min: 0.08,
+    max: 1,
+    step: 0.01,
+  },
+  colour: {
+    label: "Colour",
+    help: "Changes brightness, contrast and saturation by up to this share, and the hue a little. 0.4 is usual; 0 is off.",
+    default: NO_AUGMENT.colour,
+    min: 0,
+    max: 1,
+    step: 0.05,
+  },
+  rand: {
+    label: "RandAugment",
+    help: "Strength of two operations drawn for every image, such as a rotation, a shear or fewer grey levels. 0.3 is usual; 0 is off.",
+    default: NO_AUGMENT.rand,
+    min: 0,
+    max: 1,
+    step: 0.05,
+  },
+};
+
 export const RATE: Field = {
   label: "Learning rate",
   help: "At its peak. Three times too much makes most methods collapse.",
@@ -83,6 +127,12 @@ export const AMOUNTS: Readonly<Record<Amount, string>> = {
 };
 
 export const isAmount = (text: string): text is Amount => Object.hasOwn(AMOUNTS, text);
+
+/** About how many of `count` images are trained on. */
+export function trainingImages({ validation, test, amount }: RunConfig, count: number, classes: number): number {
+  const left = count * (1 - validation - test);
+  return Math.round(amount === "all" ? left : amount === "50%" ? left / 2 : Math.min(left, classes * Number(amount)));
+}
 
 /** Names of the layers that every block may have. */
 export const TARGETS: readonly string[] = ["q", "k", "v", "out", "fc1", "fc2"];

@@ -1,9 +1,22 @@
 /** The run being set up, mirrored to the URL's hash so that a reload or a shared link brings it back. */
 import { create } from "zustand";
+import type { Amount } from "../data/split.ts";
 import type { TargetModules } from "../formats/target.ts";
+import type { Augment } from "../train/augment.ts";
 import type { LaneConfig, RunConfig } from "../train/run.ts";
 import { type Address, readAddress, writeAddress } from "./address.ts";
-import { clampLane, clampTo, DEFAULTS, MAX_LANES, MAX_TEMPLATE, matchLanes, NUMBERS, type NumberName, TARGETS } from "./config.ts";
+import {
+  AUGMENTS,
+  clampLane,
+  clampTo,
+  DEFAULTS,
+  MAX_LANES,
+  MAX_TEMPLATE,
+  matchLanes,
+  NUMBERS,
+  type NumberName,
+  TARGETS,
+} from "./config.ts";
 import { completeSettings, findMethod } from "./methods.ts";
 import { isLab } from "./place.ts";
 import { namesIn, type TowerName } from "./targets.ts";
@@ -11,6 +24,9 @@ import { namesIn, type TowerName } from "./targets.ts";
 interface Setup extends Address {
   readonly notices: readonly string[];
   setNumber(name: NumberName, value: number): void;
+  setAugment(name: keyof Augment, value: number): void;
+  setAmount(amount: Amount): void;
+  setBalance(balance: boolean): void;
   setTemplate(template: string): void;
   setHead(kind: "text" | "linear"): void;
   setPrecision(precision: RunConfig["precision"]): void;
@@ -43,6 +59,12 @@ export const useSetup = create<Setup>()((set, get) => {
       const clamped = clampTo(NUMBERS[name], value);
       if (clamped !== undefined) set(({ config }) => ({ config: { ...config, [name]: clamped } }));
     },
+    setAugment(name, value) {
+      const clamped = clampTo(AUGMENTS[name], value);
+      if (clamped !== undefined) set(({ config }) => ({ config: { ...config, augment: { ...config.augment, [name]: clamped } } }));
+    },
+    setAmount: (amount) => set(({ config }) => ({ config: { ...config, amount } })),
+    setBalance: (balance) => set(({ config }) => ({ config: { ...config, balance } })),
     setTemplate(template) {
       lastTemplate = template.slice(0, MAX_TEMPLATE);
       set(({ config }) => (config.head.kind === "text" ? { config: withHead(config, "text") } : {}));

@@ -1,7 +1,7 @@
 /** Who races, on which model, and under which rules. */
 import { Popover } from "radix-ui";
 import { lazy, Suspense } from "react";
-import { epochsOf, laneParameters, type Nearness, NUMBERS, nearness, stepsOf } from "../../store/config.ts";
+import { epochsOf, laneParameters, type Nearness, NUMBERS, nearness, stepsOf, trainingImages } from "../../store/config.ts";
 import { useImages } from "../../store/images.ts";
 import { useModels } from "../../store/models.ts";
 import { useRace } from "../../store/race.ts";
@@ -57,7 +57,7 @@ export function LanesBar() {
 function RunLength() {
   const { config, setNumber } = useSetup();
   const dataset = useImages((images) => images.dataset);
-  const images = dataset ? Math.round(dataset.labels.length * (1 - config.validation - config.test)) : 0;
+  const images = dataset ? trainingImages(config, dataset.labels.length, dataset.classes.length) : 0;
   const epochs = Number(epochsOf(config.steps, images, config.batch).toPrecision(3));
   return (
     <div className="numbers-row">

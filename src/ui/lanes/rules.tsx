@@ -1,17 +1,20 @@
 /** The settings that hold for every lane. */
 import { useId } from "react";
-import { MAX_TEMPLATE, NUMBERS, type NumberName } from "../../store/config.ts";
+import { AMOUNTS, isAmount, MAX_TEMPLATE, NUMBERS, type NumberName } from "../../store/config.ts";
 import { useModels } from "../../store/models.ts";
 import { useSetup } from "../../store/setup.ts";
 import { ChoiceField } from "../parts/choice.tsx";
 import { NumberField } from "../parts/number.tsx";
+import { AugmentFields } from "./augment.tsx";
 import { TargetFields } from "./targets.tsx";
 
-const NUMBERS_HERE: readonly NumberName[] = ["validation", "test", "warmup", "weightDecay", "clip", "labelSmoothing"];
+const PARTS: readonly NumberName[] = ["validation", "test"];
+const LEARNING: readonly NumberName[] = ["warmup", "weightDecay", "clip", "labelSmoothing"];
+const AMOUNT_NAMES = Object.keys(AMOUNTS).filter(isAmount);
 const PRECISIONS = ["checkpoint", "half"] as const;
 
 export default function Rules() {
-  const { config, setNumber, setPrecision } = useSetup();
+  const { config, setAmount, setPrecision } = useSetup();
   const text = useModels(({ known }) => known.get(config.model)?.text ?? true);
   return (
     <>
@@ -26,11 +29,47 @@ export default function Rules() {
         value={PRECISIONS.indexOf(config.precision)}
         onChange={(index) => setPrecision(PRECISIONS[index] ?? "checkpoint")}
       />
+      <Numbers names={PARTS} />
+      <ChoiceField
+        label="Trained on"
+        help="Few images per class make few-shot learning; which ones they are follows from the seed, and few are among the more."
+        choices={AMOUNT_NAMES.map((amount) => AMOUNTS[amount])}
+        value={AMOUNT_NAMES.indexOf(config.amount)}
+        onChange={(index) => setAmount(AMOUNT_NAMES[index] ?? "all")}
+      />
+      <Balance />
+      <AugmentFields />
       <p className="hint">The learning rate rises during the warm-up, then follows a cosine to zero.</p>
-      {NUMBERS_HERE.map((name) => (
-        <NumberField key={name} field={NUMBERS[name]} value={config[name]} slider showHelp onChange={(value) => setNumber(name, value)} />
-      ))}
+      <Numbers names={LEARNING} />
     </>
+  );
+}
+
+function Numbers({ names }: { readonly names: readonly NumberName[] }) {
+  const { config, setNumber } = useSetup();
+  return names.map((name) => (
+    <NumberField key={name} field={NUMBERS[name]} value={config[name]} slider showHelp onChange={(value) => setNumber(name, value)} />
+  ));
+}
+
+function Balance() {
+  const { config, setBalance } = useSetup();
+  const id = useId();
+  return (
+    <div>
+      <label className="check">
+        <input
+          type="checkbox"
+          checked={config.balance}
+          aria-describedby={`${id}-help`}
+          onChange={(event) => setBalance(event.target.checked)}
+        />
+        Every class counts the same
+      </label>
+      <p id={`${id}-help`} className="help">
+        Weights the loss by n / (classes × images of the class), so that rare classes are not drowned out.
+      </p>
+    </div>
   );
 }
 
