@@ -1,5 +1,6 @@
 /** Images whose class every lane is asked for, and asked again as the lanes learn. */
 import { create } from "zustand";
+import type { Dataset } from "../data/dataset.ts";
 import { fromFiles } from "../data/folder.ts";
 import { importImages } from "../data/importer.ts";
 import { readPixels } from "../data/pixels.ts";
@@ -22,6 +23,8 @@ export interface Asked {
 
 interface Predictions {
   readonly asked: readonly Asked[];
+  /** The image that is looked at by itself. */
+  readonly opened: Asked | null;
   /** Why the last files could not be asked about. */
   readonly problem: string | null;
 }
@@ -29,7 +32,7 @@ interface Predictions {
 const MAX_ASKED = 4;
 let lastId = 0;
 
-export const usePredictions = create<Predictions>()(() => ({ asked: [], problem: null }));
+export const usePredictions = create<Predictions>()(() => ({ asked: [], opened: null, problem: null }));
 
 export async function askFiles(files: Iterable<File>): Promise<void> {
   usePredictions.setState({ problem: null });
@@ -57,6 +60,18 @@ export function ask(image: Omit<Asked, "id" | "answer">): void {
   void answer(item);
 }
 
+/** Looks at one image of the race's dataset by itself. */
+export async function openImage(dataset: Dataset, image: number): Promise<void> {
+  const [pixels] = await readPixels(dataset, [image]);
+  if (!pixels) return;
+  const truth = dataset.classes[dataset.labels[image] ?? -1] ?? null;
+  const opened = { id: ++lastId, name: dataset.sources[image] ?? "", pixels, size: dataset.size, truth, answer: null };
+  usePredictions.setState({ opened });
+  void answer(opened);
+}
+
+export const closeImage = (): void => usePredictions.setState({ opened: null });
+
 export function forget(id: number): void {
   usePredictions.setState(({ asked }) => ({
     asked: asked.filter((item) => item.id !== id),
@@ -69,10 +84,13 @@ export function followRace(): () => void {
     if (race.config !== before.config) {
       usePredictions.setState(({ asked }) => ({
         asked: asked.filter(({ size }) => !race.config || size === race.dataset?.size).map((item) => ({ ...item, answer: null })),
+        // It was an image of the run that is gone.
+        opened: null,
       }));
     }
     const anew = race.validations.length !== before.validations.length || (race.phase !== before.phase && race.phase === "done");
-    if (anew) for (const item of usePredictions.getState().asked) void answer(item);
+    const { asked, opened } = usePredictions.getState();
+    if (anew) for (const item of opened ? [opened, ...asked] : asked) void answer(item);
   });
 }
 
@@ -81,9 +99,8 @@ async function answer({ id, pixels, size }: Asked): Promise<void> {
   if (!canAnswer(phase) || size !== dataset?.size) return;
   const prediction = await predict(pixels);
   if (!prediction || useRace.getState().config !== config) return;
-  usePredictions.setState(({ asked }) => ({
-    asked: asked.map((item) => (item.id === id ? { ...item, answer: { step, prediction } } : item)),
-  }));
+  const answered = (item: Asked) => (item.id === id ? { ...item, answer: { step, prediction } } : item);
+  usePredictions.setState(({ asked, opened }) => ({ asked: asked.map(answered), opened: opened && answered(opened) }));
 }
 
 export function canAnswer(phase: Phase): boolean {

@@ -8,4 +8,9 @@ export interface View {
   readonly load: () => Promise<{ readonly default: ComponentType }>;
 }
 
-export const VIEWS: readonly View[] = [];
+export const VIEWS: readonly View[] = [
+  { id: "confusions", title: "Confusions", load: () => import("../inside/confusion.tsx") },
+  { id: "classes", title: "Per class", load: () => import("../inside/classes.tsx") },
+  { id: "mistakes", title: "Mistakes", load: () => import("../inside/mistakes.tsx") },
+  { id: "disagreements", title: "Disagreements", load: () => import("../inside/disagreements.tsx") },
+];

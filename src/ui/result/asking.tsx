@@ -6,11 +6,9 @@ import { type Asked, ask, askFiles, canAnswer, forget, usePredictions } from "..
 import { useRace } from "../../store/race.ts";
 import { Thumbs } from "../images/thumbs.tsx";
 import type { Look } from "../look.ts";
-import { percent } from "../numbers.ts";
 import { Choose } from "../parts/drop.tsx";
 import { Icon } from "../parts/icon.tsx";
-
-const SHOWN = 3;
+import { Odds } from "./odds.tsx";
 
 export function Asking({ looks }: { readonly looks: readonly Look[] }) {
   const { asked, problem } = usePredictions();
@@ -59,12 +57,6 @@ interface AnswerProps {
 
 function Answer({ item, looks, classes, waiting }: AnswerProps) {
   const { answer, truth, name } = item;
-  const lanes = answer
-    ? [
-        ...looks.map((look, lane) => ({ name: look.name, color: look.color, odds: answer.prediction.lanes[lane] })),
-        { name: "before training", color: "var(--ink-3)", odds: answer.prediction.before },
-      ].filter(({ odds }) => odds !== undefined)
-    : [];
   return (
     <fieldset aria-label={`Prediction for ${name}`} className="answer">
       <div className="answer-head">
@@ -88,31 +80,7 @@ function Answer({ item, looks, classes, waiting }: AnswerProps) {
           <Icon name="close" />
         </button>
       </div>
-      {lanes.map(({ name: lane, color, odds }) => (
-        <div key={lane} className="odds">
-          <h4 style={{ color }}>{lane}</h4>
-          <ol>
-            {best(odds).map(({ label, share }) => (
-              <li key={label} className={classes[label] === truth ? "true" : ""}>
-                <span className="bar" aria-hidden="true">
-                  <i style={{ width: `${share * 100}%`, background: color }} />
-                </span>
-                <span dir="auto" className="odds-name">
-                  {classes[label]}
-                  {classes[label] === truth && <span title="right"> ✓</span>}
-                </span>
-                <b>{percent(share)}</b>
-              </li>
-            ))}
-          </ol>
-        </div>
-      ))}
+      {answer && <Odds prediction={answer.prediction} looks={looks} classes={classes} truth={truth} />}
     </fieldset>
   );
-}
-
-function best(odds: Float32Array | undefined): { readonly label: number; readonly share: number }[] {
-  return Array.from(odds ?? [], (share, label) => ({ label, share }))
-    .sort((a, b) => b.share - a.share)
-    .slice(0, SHOWN);
 }

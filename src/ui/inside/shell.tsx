@@ -1,0 +1,76 @@
+/** What the views of the answers share: which images were asked about and when, which lane is looked at, and an image opened by itself. */
+import { type ReactNode, useId, useMemo } from "react";
+import { type Answered, chooseLane, useAnswered, useLane } from "../../store/inside.ts";
+import { useRace } from "../../store/race.ts";
+import type { Phase } from "../../store/run.ts";
+import { type Look, looksOf } from "../look.ts";
+import { count, plural } from "../numbers.ts";
+import { Swatch } from "../parts/swatch.tsx";
+import { Opened } from "./opened.tsx";
+import "./inside.css";
+
+interface Props {
+  /** Beside the statement about the images: choices of the view. */
+  readonly children: (answered: Answered, looks: readonly Look[]) => ReactNode;
+}
+
+/** Each run gets a key, so that nothing chosen in one is taken for something of the next. */
+const keys = new WeakMap<object, number>();
+let lastKey = 0;
+export function keyOf(run: object): number {
+  const key = keys.get(run) ?? ++lastKey;
+  keys.set(run, key);
+  return key;
+}
+
+export function WithAnswers({ children }: Props) {
+  const answered = useAnswered();
+  const phase = useRace((race) => race.phase);
+  const looks = useMemo(() => looksOf(answered?.lanes.map(({ config }) => config) ?? []), [answered]);
+  if (!answered) return <p className="hint">{waiting(phase)}</p>;
+  return (
+    <div className="inside" key={keyOf(answered.run)}>
+      <p className="hint">
+        {plural(answered.images.length, `${answered.part} image`)}, as answered{" "}
+        {answered.step === 0 ? "before the first step" : `after step ${count(answered.step)}`}.
+      </p>
+      {children(answered, looks)}
+      <Opened looks={looks} />
+    </div>
+  );
+}
+
+function waiting(phase: Phase): string {
+  if (phase === "idle") return "Nothing to show yet: train, and the answers come with the first validation.";
+  if (phase === "starting" || phase === "training" || phase === "paused") return "The first answers come with the first validation.";
+  return "This run has no answers: hold out some images for validation, and train again.";
+}
+
+/** Index of the lane that is looked at. */
+export function useChosenLane(looks: readonly Look[]): number {
+  const lane = useLane((state) => state.lane);
+  return Math.min(lane, Math.max(0, looks.length - 1));
+}
+
+interface LanesProps {
+  readonly looks: readonly Look[];
+  readonly label?: string;
+  readonly value: number;
+  readonly onChange?: (lane: number) => void;
+}
+
+/** One of the lanes. */
+export function LaneChoice({ looks, label = "Lane", value, onChange = chooseLane }: LanesProps) {
+  const name = useId();
+  return (
+    <fieldset className="lane-choice" aria-label={label}>
+      {looks.map((look, lane) => (
+        <label key={look.name} style={{ color: look.color }}>
+          <input type="radio" name={name} checked={lane === value} onChange={() => onChange(lane)} />
+          <Swatch look={look} />
+          {look.name}
+        </label>
+      ))}
+    </fieldset>
+  );
+}

@@ -1,0 +1,134 @@
+/** What was answered, image by image: confusions, scores of classes, mistakes and disagreements. */
+import { describe, expect, test } from "vitest";
+import { comparePaired } from "../src/analysis/compare.ts";
+import { byMistakes, classScores, confusionOf, mixups } from "../src/analysis/confusion.ts";
+import { partings, sharedMistakes } from "../src/analysis/mistakes.ts";
+import type { Dataset } from "../src/data/dataset.ts";
+import { inMemory } from "../src/data/pixels.ts";
+import { DEFAULTS } from "../src/store/config.ts";
+import { answeredOf } from "../src/store/inside.ts";
+import { IDLE, type RunAction, reduce } from "../src/store/run.ts";
+import { hitsOf } from "../src/store/verdict.ts";
+import { orderOf } from "../src/ui/inside/order.ts";
+
+const u32 = (...values: number[]): Uint32Array => Uint32Array.from(values);
+const f32 = (...values: number[]): Float32Array => Float32Array.from(values);
+
+// Class 3 is only an answer, class 4 never occurs.
+const truth = u32(0, 0, 0, 0, 1, 1, 1, 2, 2, 2, 2, 2);
+const predicted = u32(0, 0, 1, 2, 1, 1, 0, 2, 2, 1, 2, 3);
+
+describe("confusion", () => {
+  const confusion = confusionOf(truth, predicted, 5);
+
+  test("rows are true classes, columns predicted ones", () => {
+    expect(Array.from(confusion.counts)).toEqual([2, 1, 1, 0, 0, 1, 2, 0, 0, 0, 0, 1, 3, 1, 0, ...new Array(10).fill(0)]);
+    expect(Array.from(confusion.support)).toEqual([4, 3, 5, 0, 0]);
+    expect(Array.from(confusion.taken)).toEqual([3, 4, 4, 1, 0]);
+    expect(() => confusionOf(u32(0), u32(), 5)).toThrow("1 images, 0 answers");
+  });
+
+  test("mix-ups come fullest first, then by their share of the class", () => {
+    expect(mixups(confusion)).toEqual([
+      { truth: 1, predicted: 0, images: 1, share: 1 / 3 },
+      { truth: 0, predicted: 1, images: 1, share: 1 / 4 },
+      { truth: 0, predicted: 2, images: 1, share: 1 / 4 },
+      { truth: 2, predicted: 1, images: 1, share: 1 / 5 },
+      { truth: 2, predicted: 3, images: 1, share: 1 / 5 },
+    ]);
+    expect(byMistakes(confusion)).toEqual([0, 1, 2, 3, 4]);
+    expect(byMistakes(confusionOf(u32(0, 1, 1), u32(0, 2, 2), 3))).toEqual([1, 2, 0]);
+  });
+
+  test("a thousand classes: the most confused first; a search shows who is meant and who is confused with them", () => {
+    const names = Array.from({ length: 1000 }, (_, label) => `class ${label}`);
+    const large = confusionOf(u32(700, 700, 3, 12), u32(41, 41, 999, 12), 1000);
+    const worst = mixups(large);
+    expect(orderOf(large, worst, names, "").slice(0, 4)).toEqual([41, 700, 3, 999]);
+    expect(orderOf(large, worst, names, "")).toHaveLength(1000);
+    expect(orderOf(large, worst, names, " CLASS 700 ")).toEqual([700, 41]);
+    expect(orderOf(large, worst, names, "no such")).toEqual([]);
+    expect(orderOf(confusion, mixups(confusion), names.slice(0, 5), "")).toEqual([0, 1, 2, 3, 4]);
+  });
+
+  /** scikit-learn 1.7: classification_report(truth, predicted, zero_division=0). */
+  test("scores of classes are scikit-learn's", () => {
+    const { classes, macro, weighted } = classScores(confusion);
+    const row = ({ precision, recall, f1, support }: (typeof classes)[number]) => [precision, recall, f1, support];
+    const expected = [
+      [0.6666666666666666, 0.5, 0.5714285714285714, 4],
+      [0.5, 0.6666666666666666, 0.5714285714285714, 3],
+      [0.75, 0.6, 0.6666666666666666, 5],
+      [0, 0, 0, 0],
+      [0, 0, 0, 0],
+      [0.47916666666666663, 0.44166666666666665, 0.45238095238095233, 12],
+      [0.6597222222222222, 0.5833333333333334, 0.6111111111111112, 12],
+    ];
+    for (const [i, scores] of [...classes, macro, weighted].entries()) {
+      for (const [j, value] of row(scores).entries()) expect(value).toBeCloseTo(expected[i]?.[j] ?? Number.NaN, 12);
+    }
+    expect(classScores(confusionOf(u32(), u32(), 2)).macro).toEqual({ precision: 0, recall: 0, f1: 0, support: 0 });
+  });
+});
+
+describe("mistakes", () => {
+  const right = u32(0, 1, 2, 0, 1, 2);
+  const a = { predicted: u32(0, 2, 1, 1, 1, 0), confidence: f32(0.9, 0.6, 0.8, 0.7, 0.9, 0.5) };
+  const b = { predicted: u32(1, 2, 2, 2, 1, 1), confidence: f32(0.8, 0.9, 0.7, 0.6, 0.9, 0.95) };
+
+  test("of one lane the surest first; of all lanes those of which even the least sure was sure", () => {
+    expect(sharedMistakes(right, [a])).toEqual([2, 3, 1, 5]);
+    expect(sharedMistakes(right, [a, b])).toEqual([1, 3, 5]);
+    expect(sharedMistakes(right, [])).toEqual([]);
+  });
+
+  test("two lanes part in the numbers of McNemar's test", () => {
+    const parted = partings(right, a, b);
+    expect(parted).toEqual({ onlyA: [0], onlyB: [2], bothWrong: [5, 3] });
+    const all = u32(0, 1, 2, 3, 4, 5);
+    const hits = [a, b].map((said) => hitsOf({ ...said, truth: f32() }, all, right)) as [Uint8Array, Uint8Array];
+    expect(comparePaired(...hits)).toMatchObject({ onlyA: parted.onlyA.length, onlyB: parted.onlyB.length });
+  });
+});
+
+describe("answers", () => {
+  const dataset: Dataset = {
+    name: "two",
+    classes: ["a", "b"],
+    size: 1,
+    pixels: inMemory(new Uint8Array(15), 5),
+    labels: u32(0, 1, 0, 1, 1),
+    sources: ["0", "1", "2", "3", "4"],
+  };
+  const config = DEFAULTS;
+  const split = { train: u32(0), validation: u32(1, 4), test: u32(2, 3) };
+  const ready: RunAction = {
+    type: "ready",
+    gpu: "",
+    software: false,
+    memory: { weights: 0, activations: 0, lanes: [] },
+    lanes: config.lanes.map(() => ({ parameters: 1, way: "" })),
+    split,
+  };
+  const score = { loss: 1, accuracy: 0.5, correct: 1, answers: { predicted: u32(1, 0), confidence: f32(1, 1), truth: f32(1, 0) } };
+  const lanes = config.lanes.map(() => score);
+  const start: RunAction = { type: "start", config, dataset };
+  const validation: RunAction = { type: "validation", step: 10, lanes };
+  const run = (...actions: RunAction[]) => answeredOf(actions.reduce(reduce, IDLE));
+
+  test("the newest validation's while it runs, the test's after it", () => {
+    expect(run(start, ready)).toBeNull();
+    expect(run(start, ready, validation)).toMatchObject({ part: "validation", step: 10, images: u32(1, 4), truth: u32(1, 1) });
+    const tested = run(start, ready, validation, { type: "test", step: 20, lanes });
+    expect(tested).toMatchObject({ part: "test", step: 20, images: u32(2, 3), truth: u32(0, 1) });
+    expect(tested?.lanes.map((lane) => lane.config.method)).toEqual(config.lanes.map(({ method }) => method));
+  });
+
+  test("those of a run that is gone are gone with it", () => {
+    expect(run(start, ready, validation, { type: "reset" })).toBeNull();
+    const other = { ...dataset, labels: u32(0, 0, 0, 0, 0) };
+    expect(run(start, ready, validation, { ...start, dataset: other })).toBeNull();
+    expect(run(start, ready, validation, { ...start, dataset: other }, validation)).toBeNull();
+    expect(run(start, ready, validation, { ...start, dataset: other }, ready, validation)).toMatchObject({ truth: u32(0, 0) });
+  });
+});
