@@ -41,12 +41,14 @@ export function App() {
 function Steps() {
   const drop = useDrop((items) => void takeDrop(items));
   return (
-    <main className="steps" {...drop}>
-      <LinkNotices />
-      <ImagesPanel />
-      <RacePanel />
-      <ResultPanel />
-      <LanesBar />
+    <main {...drop}>
+      <div className="steps">
+        <LinkNotices />
+        <ImagesPanel />
+        <RacePanel />
+        <ResultPanel />
+        <LanesBar />
+      </div>
       <Closer />
       <AdoptDialog />
     </main>

@@ -18,7 +18,7 @@ export interface Grid {
 export function gridOf(classes: number, width: number, rem: number): Grid {
   const gutter = Math.round(Math.min(9 * rem, width * 0.3));
   const head = Math.round(5.5 * rem);
-  const cell = Math.floor(Math.max(1.5 * rem, Math.min(3.25 * rem, (width - gutter) / Math.max(1, classes))));
+  const cell = Math.floor(Math.max(1.25 * rem, Math.min(2.75 * rem, (width - gutter) / Math.max(1, classes))));
   return { cell, gutter, head, width: gutter + cell * classes, height: head + cell * classes };
 }
 

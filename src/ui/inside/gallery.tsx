@@ -31,7 +31,7 @@ export function Gallery({ dataset, label, tiles }: Props) {
   const pixels = usePixels(dataset, images);
   if (tiles.length === 0) return null;
   return (
-    <section className="gallery" aria-label={label}>
+    <section className="pictures" aria-label={label}>
       <ul>
         {some.map(({ image, lines }, index) => {
           const read = pixels[index];

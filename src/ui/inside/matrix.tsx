@@ -116,7 +116,7 @@ export function Matrix({ confusion, names, order, asShares, chosen, onChoose }: 
         aria-rowcount={order.length}
         aria-colcount={order.length}
         aria-activedescendant={id}
-        style={{ height: Math.min(grid.height, 36 * rem) }}
+        style={{ height: Math.min(grid.height, 40 * rem) }}
         onKeyDown={onKeyDown}
         onMouseMove={(event) => {
           const cell = cellAt(event);
