@@ -2,6 +2,7 @@
 import type { Dataset, Split } from "../data/dataset.ts";
 import type { Fault } from "../gpu/device.ts";
 import type { LaneScore, LayerRank, Memory, RunConfig, RunEvent } from "../train/run.ts";
+import { type RankMoment, remember } from "./paper.ts";
 
 export type Phase = "idle" | "starting" | "training" | "paused" | "done" | "failed";
 
@@ -19,6 +20,8 @@ export interface LaneRun {
   readonly loss: number | null;
   /** The update after `step`, newest. */
   readonly rank: { readonly step: number; readonly layers: readonly LayerRank[] } | null;
+  /** How its ranks came about, oldest first; of a long run a thinned selection. */
+  readonly history: readonly RankMoment[];
 }
 
 export interface RunState {
@@ -89,7 +92,7 @@ export function reduce(state: RunState, action: RunAction): RunState {
         software: action.software,
         memory: action.memory,
         split: action.split,
-        lanes: action.lanes.map((lane) => ({ ...lane, msPerStep: null, loss: null, rank: null })),
+        lanes: action.lanes.map((lane) => ({ ...lane, msPerStep: null, loss: null, rank: null, history: [] })),
       };
     case "steps":
       return {
@@ -115,7 +118,9 @@ export function reduce(state: RunState, action: RunAction): RunState {
       return {
         ...state,
         lanes: state.lanes.map((lane, index) =>
-          index === action.lane ? { ...lane, rank: { step: action.step, layers: action.layers } } : lane,
+          index === action.lane
+            ? { ...lane, rank: { step: action.step, layers: action.layers }, history: remember(lane.history, action) }
+            : lane,
         ),
       };
     case "paused":

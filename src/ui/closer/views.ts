@@ -13,4 +13,5 @@ export const VIEWS: readonly View[] = [
   { id: "classes", title: "Per class", load: () => import("../inside/classes.tsx") },
   { id: "mistakes", title: "Mistakes", load: () => import("../inside/mistakes.tsx") },
   { id: "disagreements", title: "Disagreements", load: () => import("../inside/disagreements.tsx") },
+  { id: "ranks", title: "Ranks", load: () => import("../paper/ranks.tsx") },
 ];

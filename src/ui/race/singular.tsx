@@ -48,13 +48,13 @@ export default function Singular({ spectra, label }: { readonly spectra: readonl
             cursor={{ stroke: "var(--axis)" }}
             content={({ active, label: direction }) => (active ? <Reading direction={Number(direction)} spectra={spectra} /> : null)}
           />
-          {spectra.map(({ name, color, dash, values }) => (
+          {spectra.map(({ name, color, dash, values, truth }) => (
             <Line
               key={name}
               name={name}
               dataKey={({ direction }: { direction: number }) => values[direction - 1] ?? null}
               stroke={color}
-              strokeWidth={0.16 * rem}
+              strokeWidth={(truth ? 0.08 : 0.16) * rem}
               strokeDasharray={dash}
               strokeLinejoin="round"
               dot={false}

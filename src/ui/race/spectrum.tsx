@@ -5,6 +5,7 @@ import { useRace } from "../../store/race.ts";
 import { changesNoMatrix } from "../../store/run.ts";
 import type { LayerRank } from "../../train/run.ts";
 import type { Look } from "../look.ts";
+import { isTruth } from "../paper/truth.ts";
 import { Figure } from "../parts/figure.tsx";
 import { Term } from "../parts/term.tsx";
 import { Layers, layerName, layersOf } from "./layers.tsx";
@@ -17,16 +18,17 @@ const Singular = lazy(() => import("./singular.tsx"));
 /** Apart from the losses, which change with every batch. */
 export const Spectra = memo(function Spectra({ looks }: { readonly looks: readonly Look[] }) {
   const ranks = useRace(useShallow((race) => race.lanes.map((lane) => lane.rank)));
+  const lanes = useRace((race) => race.config?.lanes);
   const layers = layersOf(ranks);
   const [chosen, setChosen] = useState<string>();
   const layer = layers.find(({ path }) => path === chosen) ?? startLayer(layers);
   const spectra = looks.flatMap((look, index) => {
     const found = ranks[index]?.layers.find(({ path }) => path === layer?.path);
     const spectrum = found && spectrumOf(found);
-    return spectrum ? [{ ...look, ...spectrum }] : [];
+    return spectrum ? [{ ...look, ...spectrum, truth: isTruth(lanes?.[index]) }] : [];
   });
   const step = Math.max(0, ...ranks.map((rank) => rank?.step ?? 0));
-  const imported = useRace((race) => race.config?.lanes.some(({ adapter }) => adapter !== undefined) ?? false);
+  const imported = lanes?.some(({ adapter }) => adapter !== undefined) ?? false;
   const rankless = looks.flatMap(({ name }, index) => (changesNoMatrix(ranks[index]) ? [name] : []));
   return (
     <Figure

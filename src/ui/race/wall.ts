@@ -17,6 +17,8 @@ export interface Spectrum extends Look {
   readonly effective: number;
   readonly stable: number;
   readonly above: number;
+  /** Of full fine-tuning, which the others imitate: drawn thin. */
+  readonly truth: boolean;
 }
 
 /**
@@ -31,7 +33,7 @@ function wallOf(shares: readonly number[]): number {
 }
 
 /** Undefined while the update is zero. */
-export function spectrumOf(layer: LayerRank): Omit<Spectrum, keyof Look> | undefined {
+export function spectrumOf(layer: LayerRank): Omit<Spectrum, keyof Look | "truth"> | undefined {
   const largest = layer.singularValues[0] ?? 0;
   if (!(largest > 0)) return undefined;
   const shares = Array.from(layer.singularValues, (value) => value / largest);
