@@ -3,7 +3,7 @@ import { BlobWriter, TextReader, Uint8ArrayReader, ZipWriter } from "@zip.js/zip
 import { describe, expect, test } from "vitest";
 import { fromDrop, fromFiles } from "../src/data/folder.ts";
 import { readHeader } from "../src/data/header.ts";
-import { judgePath, labelPaths } from "../src/data/paths.ts";
+import { judgePath, labelPaths, partIn } from "../src/data/paths.ts";
 import { Refusal } from "../src/data/refusal.ts";
 import { SAMPLES } from "../src/data/samples.ts";
 import { fromZip } from "../src/data/zip.ts";
@@ -37,12 +37,29 @@ describe("paths", () => {
     expect(labelPaths(["pets/cat/1.jpg", "pets/dog/1.jpg"]).labels[1]).toEqual({ path: "dog/1.jpg", className: "dog" });
   });
 
-  test("splits are merged, with a warning", () => {
-    const { labels: merged, warnings } = labelPaths(["d/train/cat/1.jpg", "d/Val/cat/1.jpg", "d/test/9.jpg"]);
-    expect(merged.map((label) => label.className)).toEqual(["cat", "cat", undefined]);
-    expect(warnings).toEqual(["The folders train, Val were put together: the split into training and validation is made here."]);
+  test("folders named after a part tell it", () => {
+    const parts = (...paths: string[]) => labelPaths(paths).labels.map(({ className, part }) => [className, part]);
+    expect(parts("d/train/cat/1.jpg", "d/Val/cat/1.jpg", "d/testing/cat/1.jpg", "d/test/9.jpg")).toEqual([
+      ["cat", "train"],
+      ["cat", "validation"],
+      ["cat", "test"],
+      [undefined, "test"],
+    ]);
+    expect(parts("d/valid/cat/1.jpg", "d/dev/cat/2.jpg", "d/eval/dog/3.jpg").map(([, part]) => part)).toEqual(Array(3).fill("validation"));
+    expect(parts("cat/train/1.jpg", "dog/train/1.jpg", "dog/test/1.jpg")).toEqual([
+      ["cat", "train"],
+      ["dog", "train"],
+      ["dog", "test"],
+    ]);
+    expect(parts("d/train/cat/1.jpg", "d/train/dog/1.jpg")).toEqual([
+      ["cat", "train"],
+      ["dog", "train"],
+    ]);
+    expect(labelPaths(["d/train/cat/1.jpg", "d/Val/cat/1.jpg"]).warnings).toEqual([]);
     expect(labels("train/1.jpg", "bus/1.jpg")).toEqual(["train", "bus"]);
     expect(labelPaths(["train/1.jpg", "test/1.jpg"]).warnings[0]).toContain("looks like a split");
+    expect(partIn("data/train-00000-of-00002.parquet")).toBe("train");
+    expect(partIn("contrast/1.parquet")).toBeUndefined();
   });
 
   test("names that differ by case, and folders of one name, become one class with a warning", () => {
@@ -101,7 +118,7 @@ describe("sources", () => {
     await zip.add("pets/dog/bomb.jpg", new Uint8ArrayReader(new Uint8Array(2 ** 20)));
     return zip.close();
   }
-  const limits = { file: 2 ** 16, total: 2 ** 17, entries: 100 };
+  const limits = { file: 2 ** 16, data: 2 ** 16, total: 2 ** 17, entries: 100 };
 
   test("a zip: every entry is listed or named", async () => {
     const source = await fromZip(await makeZip(), "pets.zip", {}, limits);

@@ -1,12 +1,12 @@
 /** Folders and files as a source: from a file input, or from a drop. */
 
 import type { Note } from "./dataset.ts";
-import { isSystemFolder } from "./paths.ts";
-import { arrange, type Found, joinSources, type Source } from "./source.ts";
+import { ARCHIVE, isSystemFolder, judgePath, partOf } from "./paths.ts";
+import { type Found, joinSources, type Source } from "./source.ts";
 
 /**
  * Files of an `<input type="file">`, with or without `webkitdirectory`, or files dropped onto a class.
- * A zip among them (at the top, not inside a folder) is opened.
+ * An archive among them (at the top, not inside a folder) is opened.
  * @param className puts every image into this class, whatever its folder
  */
 export function fromFiles(files: Iterable<File>, className?: string): Promise<Source> {
@@ -21,7 +21,7 @@ export function fromFiles(files: Iterable<File>, className?: string): Promise<So
 }
 
 /**
- * What was dropped: folders, files, zips, any mixture.
+ * What was dropped: folders, files, archives, any mixture.
  * Call it inside the drop event, before anything is awaited: browsers empty the list afterwards.
  * @param className puts every image into this class, whatever its folder
  */
@@ -34,16 +34,31 @@ export function fromDrop(items: Iterable<DataTransferItem>, className?: string):
 }
 
 async function fromFound(found: readonly Found[], className: string | undefined): Promise<Source> {
-  const isZip = (file: Found) => /^[^/]+\.zip$/i.test(file.path);
-  const open = async (file: Found) => (await import("./zip.ts")).fromZip(await file.open(), file.path, { className });
-  const zips = await Promise.all(found.filter(isZip).map(open));
-  const rest = found.filter((file) => !isZip(file));
-  if (rest.length === 0) return joinSources(zips);
+  const isArchive = (file: Found) => ARCHIVE.test(file.path);
+  const isTop = (file: Found) => !file.path.includes("/");
+  // A folder of nothing but archives is a folder of shards; beside images, an archive is something else.
+  const others = found.filter((file) => !isArchive(file));
+  const isShards = others.every((file) => judgePath(file.path) !== undefined);
+  const archives = found.filter((file) => isArchive(file) && (isShards || isTop(file)));
+  const opened = new Set(archives);
+  const sources: Source[] = [];
+  for (const file of archives) sources.push(await openArchive(file, className, archives.length > 1));
+  const rest = found.filter((file) => !opened.has(file));
+  if (rest.length === 0) return joinSources(sources);
   const top = rest[0]?.path.split("/") ?? [];
   const name = top.length > 1 ? (top[0] ?? "images") : "images";
-  return joinSources([arrange(name, rest, { className }), ...zips]);
+  const { sift } = await import("./sift.ts");
+  return joinSources([await sift(name, rest, { className }), ...sources]);
 }
 
+/** "train.zip" beside "test.zip" tells the part of what is in it. */
+async function openArchive(file: Found, className: string | undefined, isOneOfSeveral: boolean): Promise<Source> {
+  const name = file.path.slice(file.path.lastIndexOf("/") + 1);
+  const title = name.replace(ARCHIVE, "");
+  const source = await (await import("./zip.ts")).fromArchive(await file.open(), name, { className });
+  const part = isOneOfSeveral ? partOf(title) : undefined;
+  return part === undefined ? source : { ...source, files: source.files.map((image) => ({ ...image, part: image.part ?? part })) };
+}
 async function walk(entries: readonly FileSystemEntry[]): Promise<{ found: Found[]; notes: Note[] }> {
   const found: Found[] = [];
   const notes: Note[] = [];

@@ -1,12 +1,24 @@
-/** What a path alone tells: which files are no candidates, and which class the others belong to. Pure. */
+/** What a path alone tells: which files are no candidates, and which class and part the others belong to. Pure. */
 
-import type { Note } from "./dataset.ts";
+import type { Note, Part } from "./dataset.ts";
 
 const SYSTEM_FILES = new Set([".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"]);
 const SYSTEM_FOLDERS = new Set(["__macosx", "$recycle.bin", "system volume information", "@eadir"]);
+export const ARCHIVE = /\.(zip|tm|tar|tgz|tar\.gz)$/i;
 const ARCHIVES = /\.(zip|tar|tgz|gz|bz2|xz|zst|7z|rar|jar|tm)$/i;
-const TEXTS = /(^|\/)(licen[cs]e|readme|notice|copying)$|\.(txt|md|rst|csv|tsv|json|jsonl|xml|ya?ml|html?)$/i;
-const SPLITS = new Set(["train", "training", "val", "valid", "validation", "test", "testing", "eval", "dev"]);
+const TEXTS = /(^|\/)(licen[cs]e|readme|notice|copying)$|\.(txt|md|rst|csv|tsv|json|jsonl|ndjson|xml|ya?ml|html?)$/i;
+const PARTS: Readonly<Record<string, Part>> = {
+  train: "train",
+  training: "train",
+  val: "validation",
+  valid: "validation",
+  validation: "validation",
+  dev: "validation",
+  eval: "validation",
+  test: "test",
+  testing: "test",
+  t10k: "test",
+};
 
 /** Whether a folder of this name is the operating system's or hidden, so that nothing in it is meant as data. */
 export function isSystemFolder(name: string): boolean {
@@ -27,9 +39,19 @@ export function judgePath(path: string): Note | undefined {
   }
   const note = (kind: Note["kind"], reason: string): Note => ({ source: path, kind, reason, outcome: "left out" });
   if (name.startsWith(".") || SYSTEM_FILES.has(name.toLowerCase())) return note("system file", "a system or hidden file");
-  if (ARCHIVES.test(name)) return note("archive", "an archive is not opened here: unpack it, or drop one zip by itself");
+  if (ARCHIVES.test(name)) return note("archive", archiveReason(name));
   if (TEXTS.test(name)) return note("not an image", "a text file");
   return undefined;
+}
+
+function archiveReason(name: string): string {
+  if (/\.(7z|rar|jar|xz|bz2|zst)$/i.test(name)) return "an archive that browsers cannot unpack: unpack it and drop the folder";
+  return "an archive inside a folder or another archive is not opened: drop it by itself, or unpack it";
+}
+
+/** Whether a path in an archive would land outside the folder it is unpacked in. */
+export function leadsOut(path: string): boolean {
+  return /^(\/|[a-z]:)/i.test(path) || path.split("/").includes("..");
 }
 
 /** A class name as it is kept: trimmed, and composed (macOS stores "é" as two characters). */
@@ -37,49 +59,67 @@ export function tidyName(name: string): string {
   return name.normalize("NFC").trim();
 }
 
+/** The part that a folder or a value of a table is named after; undefined when it is none's name. */
+export function partOf(name: string): Part | undefined {
+  const key = name.trim().toLowerCase();
+  return Object.hasOwn(PARTS, key) ? PARTS[key] : undefined;
+}
+
+/** The part that a path tells by a word in it ("data/train-00000-of-00002.parquet", "cc-val-01.tar"), the last one first. */
+export function partIn(path: string): Part | undefined {
+  const words = path.split(/[^A-Za-z0-9]+|(?<=[a-z])(?=[A-Z])/).reverse();
+  return words.map(partOf).find((part) => part !== undefined);
+}
+
 export interface Labelled {
   /** Without the root folder that all share. */
   readonly path: string;
   /** Undefined where the path names no class. */
   readonly className: string | undefined;
+  /** Undefined where no folder is named train, val, test … */
+  readonly part: Part | undefined;
 }
 
 /**
  * The class of every candidate path: the name of the folder that holds the file.
  *
- * A root folder that all share is dropped; files directly in it, beside class folders, have no class. Top folders
- * named train, val, test … that hold class folders are merged, and files lying directly in them have no class.
- * Names that differ by letter case only are one class. Where no path has a folder, the class is `fallback`.
- * @returns labels in the order of `paths`, and warnings about what was merged.
+ * A root folder that all share is dropped; files directly in it, beside class folders, have no class. Folders named
+ * train, val, test … that hold class folders, or that lie in class folders, tell the part; files lying directly in
+ * the former have no class. Names that differ by letter case only are one class. Where no path has a folder, the
+ * class is `fallback`.
+ * @returns labels in the order of `paths`, and warnings about what was put together.
  */
 export function labelPaths(paths: readonly string[], fallback?: string): { labels: Labelled[]; warnings: string[] } {
   const parts = paths.map((path) => path.split("/"));
   const root = rootDepth(parts);
+  const shared = (parts[0] ?? [])
+    .slice(0, root)
+    .map(partOf)
+    .find((part) => part !== undefined);
   const rests = parts.map((part) => part.slice(root));
-  const isSplit = (part: readonly string[]) => SPLITS.has(part[0]?.toLowerCase() ?? "");
-  const merged = new Set(rests.filter((rest) => rest.length > 2 && isSplit(rest)).map((rest) => rest[0] ?? ""));
+  const outer = rests.some((rest) => rest.length > 2 && partOf(rest[0] ?? "") !== undefined);
+  // "cat/train/1.jpg": every file lies in a folder named after a part, which lies in its class.
+  const inner = !outer && rests.length > 0 && rests.every((rest) => rest.length > 2 && partOf(rest.at(-2) ?? "") !== undefined);
   const flat = rests.every((rest) => rest.length === 1);
   const spellings = new Map<string, Set<string>>();
   const homes = new Map<string, Set<string>>();
 
   const labels = rests.map((rest): Labelled => {
     const path = rest.join("/");
-    const loose = rest.length === 1 || (rest.length === 2 && merged.size > 0 && isSplit(rest));
-    const found = loose ? (flat ? fallback : undefined) : rest.at(-2);
+    const first = outer ? partOf(rest[0] ?? "") : undefined;
+    const part = (inner ? partOf(rest.at(-2) ?? "") : first) ?? shared;
+    const loose = rest.length === 1 || (rest.length === 2 && first !== undefined);
+    const found = loose ? (flat ? fallback : undefined) : rest.at(inner ? -3 : -2);
     const name = found === undefined ? "" : tidyName(found);
-    if (name === "") return { path, className: undefined };
+    if (name === "") return { path, className: undefined, part };
     const key = name.toLowerCase();
     const spelling = entry(spellings, key).add(name);
-    const home = rest.slice(merged.size > 0 && isSplit(rest) ? 1 : 0, -1).join("/");
+    const home = rest.slice(first === undefined ? 0 : 1, inner ? -2 : -1).join("/");
     entry(homes, key).add(home.toLowerCase());
-    return { path, className: [...spelling][0] };
+    return { path, className: [...spelling][0], part };
   });
 
   const warnings: string[] = [];
-  if (merged.size > 0) {
-    const list = [...merged].join(", ");
-    warnings.push(`The folders ${list} were put together: the split into training and validation is made here.`);
-  }
   for (const [key, names] of spellings) {
     const first = [...names][0] ?? key;
     if (names.size > 1) warnings.push(`${[...names].join(" and ")} were taken as one class, ${first}.`);
@@ -87,7 +127,7 @@ export function labelPaths(paths: readonly string[], fallback?: string): { label
     if (places > 1) warnings.push(`${places} folders named ${first} were taken as one class.`);
   }
   const classes = [...spellings.keys()];
-  if (merged.size === 0 && classes.length > 1 && classes.every((name) => SPLITS.has(name))) {
+  if (!outer && classes.length > 1 && classes.every((name) => partOf(name) !== undefined)) {
     warnings.push(`The classes are named ${classes.join(", ")}: that looks like a split without class folders.`);
   }
   return { labels, warnings };

@@ -1,3 +1,4 @@
+import { FormatError, UnsupportedError } from "../formats/error.ts";
 import type { NoteKind } from "./dataset.ts";
 
 /** Why one file is left out, in words for the import report. Never ends an import. */
@@ -14,5 +15,7 @@ export class Refusal extends Error {
 /** Any thrown value as a Refusal: unforeseen errors (a file that vanished, no memory) get the kind "unreadable". */
 export function refusalOf(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
+  if (error instanceof FormatError) return new Refusal("damaged", error.message);
+  if (error instanceof UnsupportedError) return new Refusal("unreadable", error.message);
   return new Refusal("unreadable", `could not be read (${error instanceof Error ? error.message : String(error)})`);
 }

@@ -12,6 +12,7 @@ const WORDS: Record<NoteKind, readonly [one: string, many: string]> = {
   duplicate: ["duplicate", "duplicates"],
   "same picture in two classes": ["picture in two classes", "pictures in two classes"],
   "no class": ["file without a class", "files without a class"],
+  missing: ["file that is not there", "files that are not there"],
   encrypted: ["file under a password", "files under a password"],
   "unsafe path": ["file with an unsafe path", "files with an unsafe path"],
   unreadable: ["unreadable file", "unreadable files"],

@@ -52,7 +52,8 @@ function Sources({ compact }: { readonly compact: boolean }) {
         <div className="invite">
           <Icon name="images" />
           <p>
-            <b>Drop a folder or a zip</b> that holds one folder of images per class.
+            <b>Drop a folder or a zip</b> that holds one folder of images per class. Tables of labels, tar, parquet, npz, MNIST and CIFAR
+            files are read too.
           </p>
         </div>
       )}
@@ -60,9 +61,7 @@ function Sources({ compact }: { readonly compact: boolean }) {
         <Choose folder onChoose={(files) => void takeFiles(files)}>
           <Icon name="folder" /> Folder
         </Choose>
-        <Choose accept=".zip,image/*" onChoose={(files) => void takeFiles(files)}>
-          {compact ? "Files" : "Zip or files"}
-        </Choose>
+        <Choose onChoose={(files) => void takeFiles(files)}>{compact ? "Files" : "Zip or files"}</Choose>
         {compact && (
           <button type="button" className="quiet" onClick={clearImages}>
             Clear
