@@ -93,7 +93,7 @@ async function openIdx(file: Found) {
 /** EMNIST's mapping: lines of a label and the character's code, with a second code where two characters are one class. */
 function namesIn(text: string): string[] {
   const names: string[] = [];
-  for (const [, label, codes = ""] of text.matchAll(/^(\d{1,3})((?:\s+\d{1,5})+)\s*$/gm)) {
+  for (const [, label, codes = ""] of text.matchAll(/^(\d{1,3})((?:[ \t]+\d{1,5})+)[ \t]*\r?$/gm)) {
     names[Number(label)] = String.fromCharCode(Number(codes.trim().split(/\s+/)[0]));
   }
   return names;

@@ -7,7 +7,7 @@ import { FormatError, UnsupportedError } from "./error.ts";
 import { fill, made, type Name, type PickleValue, type Span } from "./pickled.ts";
 
 /** From this length on bytes are left in the file. */
-const LONG = 65536;
+const LONG = 4096;
 /** Values a pickle may hold: CIFAR-100 has 200,000. */
 const MOST = 20_000_000;
 const MARK = Symbol("mark");

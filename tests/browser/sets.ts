@@ -1,0 +1,56 @@
+/** A page that lists what was chosen in its two inputs, and decodes what it listed. */
+import type { Note, Part, Preprocess } from "../../src/data/dataset.ts";
+import { decode } from "../../src/data/decode.ts";
+import { fromFiles } from "../../src/data/folder.ts";
+import { refusalOf } from "../../src/data/refusal.ts";
+import type { Source } from "../../src/data/source.ts";
+
+export interface Listed {
+  readonly name: string;
+  readonly files: readonly { readonly path: string; readonly className: string; readonly part: Part | null }[];
+  readonly notes: readonly Note[];
+  readonly warnings: readonly string[];
+}
+
+/** The pixels, or why there are none. */
+export type Decoded = { readonly pixels: readonly number[] } | { readonly kind: string; readonly reason: string };
+
+export interface Desk {
+  list(input: "files" | "folder", className?: string): Promise<Listed>;
+  decode(file: number, preprocess: Preprocess): Promise<Decoded>;
+  /** Lists a stored zip of one image that lies behind `bytes` zeros, which are never in memory. */
+  listFar(bytes: number): Promise<Listed>;
+}
+
+let source: Source = { name: "", files: [], notes: [], warnings: [] };
+
+const listed = (): Listed => ({
+  ...source,
+  files: source.files.map(({ path, className, part }) => ({ path, className, part: part ?? null })),
+});
+
+const desk: Desk = {
+  async list(input, className) {
+    const { files } = document.getElementById(input) as HTMLInputElement;
+    source = await fromFiles(files ?? [], className);
+    return listed();
+  },
+  async decode(file, preprocess) {
+    try {
+      const blob = await source.files[file]?.open();
+      return { pixels: [...(await decode(blob ?? new Blob(), preprocess)).pixels] };
+    } catch (error) {
+      const { kind, message } = refusalOf(error);
+      return { kind, reason: message };
+    }
+  },
+  async listFar(bytes) {
+    const chosen = (document.getElementById("files") as HTMLInputElement).files?.[0] ?? new Blob();
+    const zeros = new Blob([new Uint8Array(2 ** 24)]);
+    const far = new Blob([...Array.from({ length: Math.ceil(bytes / 2 ** 24) }, () => zeros), chosen]);
+    source = await fromFiles([new File([far], "far.zip")]);
+    return listed();
+  },
+};
+
+Object.assign(globalThis, { desk });
