@@ -19,6 +19,8 @@ export interface Dataset {
   readonly digests?: readonly string[];
   /** (n) The part that each image was delivered in, or null where the data named none. Absent where no image has one. */
   readonly parts?: readonly (Part | null)[];
+  /** Packs in the browser's storage that hold every image's file as it was given. Absent where that is not so. */
+  readonly files?: readonly string[];
 }
 
 /**

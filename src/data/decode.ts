@@ -5,16 +5,13 @@ import { readHeader } from "./header.ts";
 import { Refusal } from "./refusal.ts";
 import { fitPicture, type Picture } from "./resize.ts";
 
-export interface Prepared {
+export interface Decoded {
   /** (crop, crop, 3) RGB. */
   readonly pixels: Uint8Array<ArrayBuffer>;
-  /** SHA-256 of the file, in hex. */
-  readonly digest: string;
   /** What to tell about an image that is taken all the same. */
   readonly remark: string | undefined;
 }
 
-const MAX_FILE_BYTES = 64 * 2 ** 20;
 const MAX_PIXELS = 100e6;
 const MIN_SIDE = 2;
 const SMALL_SIDE = 16;
@@ -26,12 +23,9 @@ const BAND = 256;
  * Of an animation the first frame is taken.
  * @throws Refusal when the file is not an image, damaged, tiny (a side under 2 pixels) or huge (over 100 megapixels)
  */
-export async function decode(file: Blob, preprocess: Preprocess): Promise<Prepared> {
-  if (file.size > MAX_FILE_BYTES) throw new Refusal("huge", `${Math.round(file.size / 2 ** 20)} MiB; at most 64 MiB`);
-  const bytes = new Uint8Array(await file.arrayBuffer());
+export async function decode(bytes: Uint8Array<ArrayBuffer>, preprocess: Preprocess): Promise<Decoded> {
   const { format, width, height } = readHeader(bytes);
   const remark = judgeSize(width, height, preprocess.crop);
-  const digest = hex(await crypto.subtle.digest("SHA-256", bytes));
   let bitmap: ImageBitmap;
   try {
     bitmap = await createImageBitmap(new Blob([bytes], { type: `image/${format.toLowerCase()}` }), {
@@ -45,7 +39,7 @@ export async function decode(file: Blob, preprocess: Preprocess): Promise<Prepar
   try {
     // Some formats can hold a frame larger than their header says.
     judgeSize(bitmap.width, bitmap.height, preprocess.crop);
-    return { pixels: new Uint8Array(fitPicture(pictureOf(bitmap), preprocess)), digest, remark };
+    return { pixels: new Uint8Array(fitPicture(pictureOf(bitmap), preprocess)), remark };
   } finally {
     bitmap.close();
   }
@@ -78,8 +72,4 @@ function pictureOf(bitmap: ImageBitmap): Picture {
       return context.getImageData(0, 0, width, count).data;
     },
   };
-}
-
-function hex(buffer: ArrayBuffer): string {
-  return Array.from(new Uint8Array(buffer), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

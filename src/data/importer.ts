@@ -12,11 +12,11 @@ import type { Source } from "./source.ts";
  * @throws Error when `options.into` holds images of another size
  */
 export async function importImages(source: Source, preprocess: Preprocess, options: ImportOptions = {}): Promise<Imported> {
-  const decoder = openDecoder(preprocess);
+  const decoder = openDecoder(preprocess, options.keep);
   try {
     return await collect(source, preprocess.crop, decoder, options);
   } finally {
-    decoder.close();
+    await decoder.close();
   }
 }
 
