@@ -36,9 +36,6 @@ export interface Pixels {
   readonly row: Uint32Array;
 }
 
-/** What a data set's makers meant an image for. */
-export type Part = "train" | "validation" | "test";
-
 /** What a note is about, so that a report of thousands can be grouped. */
 export type NoteKind =
   | "system file"

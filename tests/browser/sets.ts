@@ -37,8 +37,9 @@ const desk: Desk = {
   },
   async decode(file, preprocess) {
     try {
-      const blob = await source.files[file]?.open();
-      return { pixels: [...(await decode(blob ?? new Blob(), preprocess)).pixels] };
+      const blob = (await source.files[file]?.open()) ?? new Blob();
+      const bytes = new Uint8Array(await blob.arrayBuffer());
+      return { pixels: [...(await decode(bytes, preprocess)).pixels] };
     } catch (error) {
       const { kind, message } = refusalOf(error);
       return { kind, reason: message };
