@@ -1,7 +1,7 @@
 /** One image file to model input. Needs createImageBitmap and OffscreenCanvas: runs in a worker or in a page. */
 
 import type { Preprocess } from "./dataset.ts";
-import { readHeader } from "./header.ts";
+import { readHeader, webpTurn } from "./header.ts";
 import { Refusal } from "./refusal.ts";
 import { fitPicture, type Picture } from "./resize.ts";
 
@@ -26,9 +26,10 @@ const BAND = 256;
 export async function decode(bytes: Uint8Array<ArrayBuffer>, preprocess: Preprocess): Promise<Decoded> {
   const { format, width, height } = readHeader(bytes);
   const remark = judgeSize(width, height, preprocess.crop);
+  const [upright, way] = format === "WebP" ? takeTurn(bytes) : [bytes, 1];
   let bitmap: ImageBitmap;
   try {
-    bitmap = await createImageBitmap(new Blob([bytes], { type: `image/${format.toLowerCase()}` }), {
+    bitmap = await createImageBitmap(new Blob([upright], { type: `image/${format.toLowerCase()}` }), {
       imageOrientation: "from-image",
       colorSpaceConversion: "none",
       premultiplyAlpha: "none",
@@ -39,7 +40,7 @@ export async function decode(bytes: Uint8Array<ArrayBuffer>, preprocess: Preproc
   try {
     // Some formats can hold a frame larger than their header says.
     judgeSize(bitmap.width, bitmap.height, preprocess.crop);
-    return { pixels: new Uint8Array(fitPicture(pictureOf(bitmap), preprocess)), remark };
+    return { pixels: new Uint8Array(fitPicture(pictureOf(bitmap, way), preprocess)), remark };
   } finally {
     bitmap.close();
   }
@@ -56,19 +57,46 @@ export function judgeSize(width: number, height: number, crop: number): string |
   return side < SMALL_SIDE && side < crop ? `only ${size}: enlarged to ${crop} × ${crop}` : undefined;
 }
 
-function pictureOf(bitmap: ImageBitmap): Picture {
-  const { width, height } = bitmap;
+/** Which way up a WebP is meant, and a copy in which that is made illegible, so that no browser turns it as well. */
+function takeTurn(bytes: Uint8Array<ArrayBuffer>): [upright: Uint8Array<ArrayBuffer>, way: number] {
+  const { way, at } = webpTurn(bytes);
+  return [at > 0 ? bytes.slice().fill(0x20, at, at + 4) : bytes, way];
+}
+
+/** EXIF's orientations as a matrix (a, b, c, d) on a bitmap of the size 1 × 1 around its middle. */
+const WAYS = [
+  [1, 0, 0, 1],
+  [-1, 0, 0, 1],
+  [-1, 0, 0, -1],
+  [1, 0, 0, -1],
+  [0, 1, 1, 0],
+  [0, 1, -1, 0],
+  [0, -1, -1, 0],
+  [0, -1, 1, 0],
+] as const;
+
+/** @param way EXIF's orientation that is still to be applied, 1 … 8 */
+function pictureOf(bitmap: ImageBitmap, way: number): Picture {
+  const [width, height] = way > 4 ? [bitmap.height, bitmap.width] : [bitmap.width, bitmap.height];
+  const [a, b, c, d] = WAYS[way - 1] ?? WAYS[0];
   const canvas = new OffscreenCanvas(width, Math.min(BAND, height));
   const context = canvas.getContext("2d", { alpha: false, willReadFrequently: true });
   if (context === null) throw new Refusal("unreadable", "the browser had no memory left to draw it");
+  context.imageSmoothingEnabled = false;
   context.fillStyle = "#fff";
   return {
     width,
     height,
     channels: 4,
     rows(top, count) {
+      context.resetTransform();
       context.fillRect(0, 0, width, count);
-      context.drawImage(bitmap, 0, top, width, count, 0, 0, width, count);
+      if (way === 1) {
+        context.drawImage(bitmap, 0, top, width, count, 0, 0, width, count);
+      } else {
+        context.setTransform(a, b, c, d, width / 2, height / 2 - top);
+        context.drawImage(bitmap, -bitmap.width / 2, -bitmap.height / 2);
+      }
       return context.getImageData(0, 0, width, count).data;
     },
   };

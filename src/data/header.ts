@@ -1,5 +1,6 @@
 /** What the first bytes of a file tell, before anything is decoded: kind, size in pixels, whether it is whole. Pure. */
 
+import { exifOrientation } from "../formats/exif.ts";
 import type { NoteKind } from "./dataset.ts";
 import { Refusal } from "./refusal.ts";
 
@@ -8,6 +9,14 @@ export interface Header {
   /** Pixels as stored, before any EXIF rotation. */
   readonly width: number;
   readonly height: number;
+}
+
+/** What a WebP's EXIF says about which way up it is. */
+export interface Turn {
+  /** EXIF's orientation, 1 … 8. */
+  readonly way: number;
+  /** Where the four letters of the chunk's name stand; 0 where there is none. */
+  readonly at: number;
 }
 
 /** Files that come along with images and cannot be used: where a signature stands, the signature, what it is. */
@@ -25,10 +34,10 @@ const OTHERS: readonly (readonly [at: number, signature: string, reason: string,
   [4, "JXL ", "a JPEG XL image, which few browsers can show: export it as JPEG or PNG"],
   [4, "jP  ", "a JPEG 2000 image, which browsers cannot show: export it as JPEG or PNG"],
   [0, "\0\0\x01\0", "an icon file: export it as PNG"],
-  [0, "PK\x03\x04", "an archive is not opened here: unpack it, or drop one zip by itself", "archive"],
-  [0, "\x1f\x8b", "an archive is not opened here: unpack it, or drop one zip by itself", "archive"],
-  [0, "7z\xbc\xaf", "an archive is not opened here: unpack it, or drop one zip by itself", "archive"],
-  [0, "Rar!", "an archive is not opened here: unpack it, or drop one zip by itself", "archive"],
+  [0, "PK\x03\x04", "an archive under the name of an image: unpack it, or drop it by itself", "archive"],
+  [0, "\x1f\x8b", "an archive under the name of an image: unpack it, or drop it by itself", "archive"],
+  [0, "7z\xbc\xaf", "an archive under the name of an image: unpack it, or drop it by itself", "archive"],
+  [0, "Rar!", "an archive under the name of an image: unpack it, or drop it by itself", "archive"],
 ];
 
 const TEXTS: readonly (readonly [pattern: RegExp, reason: string])[] = [
@@ -56,6 +65,17 @@ export function readHeader(bytes: Uint8Array): Header {
   const [width, height] = size ?? [0, 0];
   if (width < 1 || height < 1) throw new Refusal("damaged", `a ${format} with a damaged header`);
   return { format, width, height };
+}
+
+/** Browsers turn JPEG and PNG upright by themselves, WebP they do not, or not all of them. */
+export function webpTurn(bytes: Uint8Array): Turn {
+  const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let at = 12; at + 8 <= bytes.length; ) {
+    const size = data.getUint32(at + 4, true);
+    if (textAt(bytes, at, 4) === "EXIF") return { way: exifOrientation(bytes.subarray(at + 8, at + 8 + size)), at };
+    at += 8 + size + (size % 2);
+  }
+  return { way: 1, at: 0 };
 }
 
 function formatOf(bytes: Uint8Array): Header["format"] | undefined {
