@@ -127,9 +127,11 @@ test(
   async () => {
     const { page } = await open(browser, app.url);
     const session = await page.context().newCDPSession(page);
-    const { manifest, errors } = await session.send("Page.getAppManifest");
+    const manifest = () => session.send("Page.getAppManifest");
+    await expect.poll(async () => (await manifest()).data ?? "", LONG).not.toBe("");
+    const { data = "", errors } = await manifest();
     expect(errors).toEqual([]);
-    expect(manifest).toMatchObject({ shortName: "Fullrank", startUrl: app.url });
+    expect(JSON.parse(data)).toMatchObject({ short_name: "Fullrank", start_url: "./", display: "standalone" });
     const { installabilityErrors } = await session.send("Page.getInstallabilityErrors");
     expect(installabilityErrors.map(({ errorId }) => errorId).filter((id) => id !== "in-incognito")).toEqual([]);
     await page.context().close();

@@ -155,7 +155,13 @@ function Take({ lane, options }: { readonly lane: number; readonly options: Expo
             {DOING[busy.form]} …
           </p>
         )}
-        <button type="button" className="primary" disabled={busy !== null} onClick={() => void exportLane(race, lane, options)}>
+        {/* Not disabled while it works: a button that is loses the focus. */}
+        <button
+          type="button"
+          className="primary"
+          aria-disabled={busy !== null}
+          onClick={() => busy === null && void exportLane(race, lane, options)}
+        >
           {VERBS[form]}
         </button>
       </div>

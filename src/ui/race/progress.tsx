@@ -1,5 +1,5 @@
 /** The loss and the validation accuracy while the race runs, on one axis of steps. */
-import { lazy, memo, Suspense, useMemo } from "react";
+import { lazy, memo, Suspense, useDeferredValue, useMemo } from "react";
 import { DEFAULTS } from "../../store/config.ts";
 import { useRace } from "../../store/race.ts";
 import type { RunState, Validation } from "../../store/run.ts";
@@ -23,11 +23,15 @@ const MAX_DOTS = 80;
 /** The charting library is fetched once there is something to draw. */
 const Curves = lazy(async () => ({ default: (await import("./curves.tsx")).Curves<Mark> }));
 
-/** Before there is a point: a bare grid. */
-function Chart(props: CurvesProps<Mark>) {
+/** Before there is a point: a bare grid. Drawn after what is urgent, and in pieces, so that the page answers meanwhile. */
+const Chart = memo(function Chart(props: CurvesProps<Mark>) {
+  const rows = useDeferredValue(props.rows, NO_ROWS);
   const bare = <div className="chart bare" />;
-  return <Suspense fallback={bare}>{props.rows.length > 0 ? <Curves {...props} /> : bare}</Suspense>;
-}
+  return <Suspense fallback={bare}>{rows.length > 0 ? <Drawn {...props} rows={rows} /> : bare}</Suspense>;
+});
+const NO_ROWS: readonly Mark[] = [];
+/** Not drawn again for numbers that it does not show yet. */
+const Drawn = memo(Curves);
 
 interface Props {
   readonly looks: readonly Look[];

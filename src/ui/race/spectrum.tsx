@@ -1,8 +1,8 @@
 /** The picture to remember: the singular values of one layer's update, LoRA's wall beside RandLoRA's full spectrum. */
-import { lazy, memo, Suspense, useState } from "react";
+import { lazy, memo, Suspense, useDeferredValue, useState } from "react";
 import { useShallow } from "zustand/react/shallow";
 import { useRace } from "../../store/race.ts";
-import { changesNoMatrix } from "../../store/run.ts";
+import { changesNoMatrix, type LaneRun } from "../../store/run.ts";
 import type { LayerRank } from "../../train/run.ts";
 import type { Look } from "../look.ts";
 import { isTruth } from "../paper/truth.ts";
@@ -12,12 +12,16 @@ import { Layers, layerName, layersOf } from "./layers.tsx";
 import { Sketch } from "./sketch.tsx";
 import { FLOOR, type Spectrum, spectrumOf } from "./wall.ts";
 
+const NO_RANKS: readonly LaneRun["rank"][] = [];
+
 /** The charting library is fetched once there is something to draw. */
 const Singular = lazy(() => import("./singular.tsx"));
 
 /** Apart from the losses, which change with every batch. */
 export const Spectra = memo(function Spectra({ looks }: { readonly looks: readonly Look[] }) {
-  const ranks = useRace(useShallow((race) => race.lanes.map((lane) => lane.rank)));
+  const newest = useRace(useShallow((race) => race.lanes.map((lane) => lane.rank)));
+  // Drawn in pieces, after what is urgent.
+  const ranks = useDeferredValue(newest, NO_RANKS);
   const lanes = useRace((race) => race.config?.lanes);
   const layers = layersOf(ranks);
   const [chosen, setChosen] = useState<string>();
