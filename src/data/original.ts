@@ -33,7 +33,7 @@ export async function fileOf(dataset: Pick<Dataset, "digests" | "files" | "sourc
     const blob = blobs.get(found.pack) ?? fileAt(found.pack);
     blobs.set(found.pack, blob);
     const file = await blob;
-    if (file && file.size >= found.offset + found.length) return file.slice(found.offset, found.offset + found.length);
+    if (file) return file.slice(found.offset, found.offset + found.length);
   }
   throw new Error(`the file of ${sources[image] ?? "this image"} is not in the browser's storage: add it again`);
 }

@@ -90,22 +90,22 @@ export interface Found {
 
 /** What some packs hold, by digest: 100,000 entries take 6 MB. */
 export class Catalogue {
-  readonly #packs: readonly { readonly path: string; readonly first: number }[];
+  readonly #packs: readonly { readonly path: string; readonly size: number; readonly first: number }[];
   readonly #entries: Uint8Array;
   readonly #view: DataView;
   /** Entry numbers from 1, at the place that a digest's first bytes say or the next free one. */
   readonly #slots: Uint32Array;
 
-  private constructor(indices: readonly { readonly path: string; readonly bytes: Uint8Array }[]) {
-    const whole = indices.map(({ path, bytes }) => ({ path, bytes: bytes.subarray(0, bytes.length - (bytes.length % ENTRY)) }));
+  private constructor(indices: readonly { readonly path: string; readonly size: number; readonly bytes: Uint8Array }[]) {
+    const whole = indices.map(({ path, size, bytes }) => ({ path, size, bytes: bytes.subarray(0, bytes.length - (bytes.length % ENTRY)) }));
     const count = whole.reduce((sum, { bytes }) => sum + bytes.length, 0) / ENTRY;
     this.#entries = new Uint8Array(count * ENTRY);
     this.#view = new DataView(this.#entries.buffer);
     this.#slots = new Uint32Array(2 ** Math.ceil(Math.log2(2 * count + 2)));
     let first = 0;
-    this.#packs = whole.map(({ path, bytes }) => {
+    this.#packs = whole.map(({ path, size, bytes }) => {
       this.#entries.set(bytes, first * ENTRY);
-      const pack = { path, first };
+      const pack = { path, size, first };
       first += bytes.length / ENTRY;
       return pack;
     });
@@ -116,14 +116,15 @@ export class Catalogue {
     }
   }
 
-  /** Reads the indices of some packs; one that is missing counts as empty. */
+  /** Reads the indices of some packs; one that is missing counts as empty, and what was cut off from one is not found. */
   static async of(packs: readonly string[]): Promise<Catalogue> {
     const read = packs.map(async (path) => {
+      const size = (await fileAt(path))?.size ?? 0;
       // A pack that another tab is writing may be read while it changes: that fails, and it counts as empty too.
       const bytes = await fileAt(indexOf(path))
         .then((file) => file?.arrayBuffer())
         .catch(() => undefined);
-      return { path, bytes: new Uint8Array(bytes ?? new ArrayBuffer()) };
+      return { path, size, bytes: new Uint8Array(bytes ?? new ArrayBuffer()) };
     });
     return new Catalogue(await Promise.all(read));
   }
@@ -141,7 +142,7 @@ export class Catalogue {
       if (!this.#equals(entry, digest)) continue;
       const pack = this.#packs.findLast(({ first }) => first <= entry);
       const [offset, length] = [32, 40].map((at) => this.#view.getFloat64(entry * ENTRY + at, true)) as [number, number];
-      return pack && { pack: pack.path, offset, length };
+      if (pack && offset + length <= pack.size) return { pack: pack.path, offset, length };
     }
     return undefined;
   }

@@ -1,0 +1,185 @@
+/**
+ * Datasets that outlive the tab: their tables in the browser's database, their images in packs. A dataset whose images lie in memory
+ * cannot be kept.
+ */
+
+import type { Dataset, Pixels, Preprocess } from "./dataset.ts";
+import { filesBelow, removeAt } from "./disk.ts";
+import { indexOf, TOP } from "./pack.ts";
+
+/** A kept dataset, and what else must come back with it. */
+export interface Kept {
+  readonly id: string;
+  readonly dataset: Dataset;
+  readonly prepared: Preprocess;
+  /** The sample set that it is, as it came. */
+  readonly sample: string | null;
+  /** When it was kept, in milliseconds since 1970. */
+  readonly at: number;
+}
+
+/** A kept dataset without its tables. */
+export interface Shelved {
+  readonly id: string;
+  readonly name: string;
+  readonly sample: string | null;
+  readonly images: number;
+  readonly classes: number;
+  readonly at: number;
+  /** Files and pixels; what two datasets share counts for both. */
+  readonly bytes: number;
+}
+
+/** As it lies in the database: a hundred thousand texts as one are read and written without a pause. */
+interface Row extends Omit<Kept, "dataset"> {
+  readonly dataset: Omit<Dataset, "sources" | "digests"> & { readonly sources: string; readonly digests?: string | undefined };
+}
+
+const DATABASE = "fullrank-images";
+const STORE = "datasets";
+/** No file system has it in a name. */
+const BETWEEN = "\0";
+const DIGEST = 64;
+
+export function canKeep({ packs }: Pixels): boolean {
+  return packs.every((pack) => typeof pack === "string");
+}
+
+/** Keeps a dataset under its id, in place of what was there. Throws where the browser has no room. */
+export async function keep(kept: Kept): Promise<void> {
+  const { sources, digests, ...rest } = kept.dataset;
+  const texts = sources.map((source) => source.replaceAll(BETWEEN, " ")).join(BETWEEN);
+  // Images without a digest have an empty one: they take their place all the same.
+  const row: Row = { ...kept, dataset: { ...rest, sources: texts, digests: digests?.map((hex) => hex.padEnd(DIGEST)).join("") } };
+  await onStore("readwrite", (store) => store.put(row));
+}
+
+/** Undefined when there is none of that id. Throws Error when it cannot be read any more. */
+export async function recall(id: string): Promise<Kept | undefined> {
+  const row = (await onStore("readonly", (store) => store.get(id))) as Row | undefined;
+  return row && { ...row, dataset: unfold(row.dataset) };
+}
+
+export async function forget(id: string): Promise<void> {
+  await onStore("readwrite", (store) => store.delete(id));
+}
+
+/** What is kept, the newest first. */
+export async function shelved(): Promise<readonly Shelved[]> {
+  const sizes = new Map((await filesBelow(TOP)).map(({ path, size }) => [path, size]));
+  const bytesOf = (packs: readonly string[]) =>
+    packs.reduce((sum, pack) => sum + (sizes.get(pack) ?? 0) + (sizes.get(indexOf(pack)) ?? 0), 0);
+  return (await rows())
+    .map(({ id, sample, at, dataset }) => ({
+      id,
+      name: dataset.name,
+      sample,
+      images: dataset.labels.length,
+      classes: dataset.classes.length,
+      at,
+      bytes: bytesOf(packsOf(dataset)),
+    }))
+    .sort((a, b) => b.at - a.at);
+}
+
+/** Bytes of all packs, also of those that no dataset needs any more. */
+export async function keptBytes(): Promise<number> {
+  return (await filesBelow(TOP)).reduce((sum, { size }) => sum + size, 0);
+}
+
+/** Removes the packs that no kept dataset needs, such as those of an import that was broken off. */
+async function sweep(): Promise<void> {
+  const needed = new Set((await rows()).flatMap(({ dataset }) => packsOf(dataset)));
+  const wanted = new Set([...needed].flatMap((pack) => [pack, indexOf(pack)]));
+  for (const { path } of await filesBelow(TOP)) if (!wanted.has(path)) await removeAt(path);
+}
+
+const PRESENCE = "fullrank images";
+let present: Promise<void> | undefined;
+let leave: () => void = () => undefined;
+
+/**
+ * To be called before anything is read or written: while a tab is present no other removes packs. The first one that is alone sweeps.
+ */
+export function enter(): Promise<void> {
+  present ??= begin();
+  return present;
+}
+
+/** Gives room back at once, if no other tab is there; else it is done when the last has gone. Not while this tab imports. */
+export async function tidy(): Promise<void> {
+  await enter();
+  leave();
+  present = begin({ signal: AbortSignal.timeout(PATIENCE_MS) });
+  await present;
+}
+
+async function begin(alone: LockOptions = { ifAvailable: true }): Promise<void> {
+  const { locks } = navigator;
+  if (!locks) return;
+  await locks.request(PRESENCE, alone, (lock) => lock && sweep()).catch(() => undefined);
+  await new Promise<void>((entered) => {
+    void locks.request(PRESENCE, { mode: "shared" }, () => {
+      entered();
+      return new Promise<void>((left) => (leave = left));
+    });
+  });
+}
+
+/** Long enough for a page that is being reloaded to let go. */
+const PATIENCE_MS = 1000;
+
+/** Makes this tab the one that writes a dataset, until the function that it gives is called. Undefined while another tab is. */
+export async function claim(id: string): Promise<(() => void) | undefined> {
+  const { locks } = navigator;
+  if (!locks) return () => undefined;
+  return new Promise((resolve) => {
+    const signal = AbortSignal.timeout(PATIENCE_MS);
+    locks
+      .request(`${PRESENCE} ${id}`, { signal }, () => new Promise<void>((release) => resolve(release)))
+      .catch(() => resolve(undefined));
+  });
+}
+
+const packsOf = ({ pixels, files = [] }: Pick<Dataset, "pixels" | "files">): string[] => [
+  ...pixels.packs.filter((pack) => typeof pack === "string"),
+  ...files,
+];
+
+async function rows(): Promise<readonly Row[]> {
+  return (await onStore("readonly", (store) => store.getAll())) as Row[];
+}
+
+function unfold({ sources, digests, ...rest }: Row["dataset"]): Dataset {
+  const count = rest.labels.length;
+  const names = count === 0 ? [] : sources.split(BETWEEN);
+  const places = [rest.pixels.pack.length, rest.pixels.row.length, names.length, (digests?.length ?? count * DIGEST) / DIGEST];
+  if (places.some((length) => length !== count)) throw new Error(`The table of ${rest.name} is damaged.`);
+  const own = digests === undefined ? {} : { digests: names.map((_, i) => digests.slice(i * DIGEST, (i + 1) * DIGEST).trimEnd()) };
+  return { ...rest, sources: names, ...own };
+}
+
+let opening: Promise<IDBDatabase> | undefined;
+
+function database(): Promise<IDBDatabase> {
+  opening ??= new Promise<IDBDatabase>((resolve, reject) => {
+    const request = indexedDB.open(DATABASE, 1);
+    request.onupgradeneeded = () => request.result.createObjectStore(STORE, { keyPath: "id" });
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  }).catch((error: unknown) => {
+    opening = undefined;
+    throw error;
+  });
+  return opening;
+}
+
+async function onStore<T>(mode: IDBTransactionMode, ask: (store: IDBObjectStore) => IDBRequest<T>): Promise<T> {
+  const transaction = (await database()).transaction(STORE, mode);
+  return new Promise((resolve, reject) => {
+    const request = ask(transaction.objectStore(STORE));
+    transaction.oncomplete = () => resolve(request.result);
+    transaction.onabort = () => reject(transaction.error ?? request.error);
+    transaction.onerror = () => reject(transaction.error ?? request.error);
+  });
+}
