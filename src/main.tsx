@@ -6,6 +6,7 @@ import { keepOffline } from "./store/offline.ts";
 import { confinePage } from "./store/outside.ts";
 import { followRace } from "./store/predictions.ts";
 import { mirrorAddress, useSetup } from "./store/setup.ts";
+import { followStudies } from "./store/studies.ts";
 import { checkSupport } from "./store/support.ts";
 import { App } from "./ui/app.tsx";
 import { applyTheme } from "./ui/theme.ts";
@@ -26,6 +27,7 @@ if (!root) throw new Error("index.html has no #root.");
 
 mirrorAddress(window);
 followRace();
+followStudies();
 void checkSupport();
 followModel();
 createRoot(root).render(

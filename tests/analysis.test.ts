@@ -185,7 +185,8 @@ describe("comparison", () => {
       ]),
     ];
   };
-  const compare = (...counts: [number, number, number, number]) => comparePaired(...hits(...counts));
+  const compare = (...counts: [number, number, number, number]) =>
+    comparePaired(...(hits(...counts).map((one) => [one]) as [Uint8Array[], Uint8Array[]]));
 
   test("Wilson's interval has its known values", () => {
     // Newcombe 1998, table I: 81 of 263 and 15 of 148, 0 of 20, 1 of 29.
@@ -212,8 +213,8 @@ describe("comparison", () => {
     expect(compare(7, 4, 4, 4).p).toBe(1);
     expect(compare(9, 3, 7, 9)).toMatchObject({
       images: 28,
-      correctA: 12,
-      correctB: 16,
+      accuracyA: 12 / 28,
+      accuracyB: 16 / 28,
       onlyA: 3,
       onlyB: 7,
       p: expect.closeTo(0.34375, 12) as number,
@@ -227,26 +228,29 @@ describe("comparison", () => {
     expect(compare(0, 3000, 0, 0).p).toBe(0);
   });
 
-  test("the sentence says who won, by how much, and whether it means anything", () => {
-    const say = (...counts: [number, number, number, number]): string => describeComparison("LoRA", "RandLoRA", compare(...counts));
+  test("the sentence says who won, by how much, whether it means anything, and what it would take", () => {
+    const told = { part: "test", comparisons: 1 } as const;
+    const say = (...counts: [number, number, number, number]): string => describeComparison("LoRA", "RandLoRA", compare(...counts), told);
     expect(say(86, 5, 8, 21)).toBe(
-      "RandLoRA got 3 more of 120 images right than LoRA (78.3 % against 75.8 %); a difference this small is expected by chance (p = 0.58).",
+      "No difference beyond chance between RandLoRA and LoRA: 78.3 % against 75.8 % of 120 test images: 2.5 points, 95 % interval −3.6 to 8.6 (p = 0.58). To see a difference this small would take about 1,400 test images.",
     );
     expect(say(70, 22, 8, 20)).toBe(
-      "LoRA got 14 more of 120 images right than RandLoRA (76.7 % against 65.0 %); a difference this large would be rare by chance (p = 0.016).",
+      "LoRA is ahead of RandLoRA by more than chance gives: 76.7 % against 65.0 % of 120 test images: 11.7 points, 95 % interval 2.6 to 20.8 (p = 0.016).",
     );
-    expect(say(70, 14, 6, 20)).toBe(
-      "LoRA got 8 more of 110 images right than RandLoRA (76.4 % against 69.1 %); a difference this small may well be chance (p = 0.12).",
-    );
+    expect(say(70, 14, 6, 20)).toContain("No difference beyond chance between LoRA and RandLoRA");
     expect(say(50, 40, 2, 8)).toContain("(p < 0.001)");
     expect(say(90, 4, 4, 22)).toBe(
-      "LoRA and RandLoRA got equally many of 120 images right (78.3 %), not always the same ones: each got 4 right that the other got wrong.",
+      "LoRA and RandLoRA got equally many of 120 test images right (78.3 %), not always the same ones: each got 4 right that the other got wrong.",
     );
-    expect(say(90, 0, 0, 30)).toBe("LoRA and RandLoRA got equally many of 120 images right (75.0 %), the very same ones.");
-    expect(say(0, 0, 0, 0)).toBe("There are no validation images to compare on.");
+    expect(say(90, 0, 0, 30)).toBe("LoRA and RandLoRA got equally many of 120 test images right (75.0 %), the very same ones.");
+    expect(say(0, 0, 0, 0)).toBe("There are no test images to compare on.");
+    const many = describeComparison("LoRA", "RandLoRA", compare(70, 22, 8, 20), { part: "validation", comparisons: 3 });
+    expect(many).toContain("120 validation images");
+    expect(many).toContain("after correction for 3 comparisons");
   });
 
-  test("lanes with different images are refused", () => {
-    expect(() => comparePaired(new Uint8Array(3), new Uint8Array(4))).toThrow("3 images against 4");
+  test("lanes with different images or seeds are refused", () => {
+    expect(() => comparePaired([new Uint8Array(3)], [new Uint8Array(4)])).toThrow("3 images against 4");
+    expect(() => comparePaired([new Uint8Array(3)], [])).toThrow("1 seeds against 0");
   });
 });

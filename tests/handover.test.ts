@@ -18,6 +18,7 @@ import { classify, HEAD, type Head, headOf, headValues, prompts } from "../src/t
 import { Lane, type LaneSetup } from "../src/train/lane.ts";
 import { read } from "../src/train/merge.ts";
 import { ownTensors } from "../src/train/outline.ts";
+import { sizeOfExport } from "../src/train/size.ts";
 import { runOnnx } from "../src/train/verify.ts";
 import { gpu } from "./gpu.ts";
 import { modelFiles, relativeError } from "./model.ts";
@@ -114,6 +115,7 @@ describe.each(Object.entries(subjects))("%s", (_name, subject) => {
     const own = adapterOf(method).peft !== undefined;
     for (const options of [v4, v5, { transformers: 5, perModule: true }] as const) {
       const files = await exportPeft(exported, options);
+      if (options === v5) expect(sizeOfExport(exported)).toEqual({ form: "peft", bytes: files.get("adapter_model.safetensors")!.length });
       const paths = jsonOf(files, "adapter_config.json").target_modules as string[];
       const rename = (path: string) => (options.transformers === 5 ? (backbone.def.renamed?.(path) ?? path) : path);
       expect(paths).toEqual(targetSites(backbone.sites, subject.targets).map(({ path }) => rename(path)));
@@ -131,6 +133,7 @@ describe.each(Object.entries(subjects))("%s", (_name, subject) => {
   test.each(changing)("%s merged is a checkpoint with the same logits", async (method) => {
     const exported = await trainedLane(subject, method);
     const files = await exportMerged(exported);
+    if (!inPeft.includes(method)) expect(sizeOfExport(exported)).toEqual({ form: "merged", bytes: files.get("model.safetensors")!.length });
     const config = files.get("config.json")!;
     const merged = new Backbone(gpu, kernels, { config, weights: files.get("model.safetensors")! });
     const tape = new Tape(gpu.software);

@@ -86,8 +86,8 @@ describe("mistakes", () => {
     const parted = partings(right, a, b);
     expect(parted).toEqual({ onlyA: [0], onlyB: [2], bothWrong: [5, 3] });
     const all = u32(0, 1, 2, 3, 4, 5);
-    const hits = [a, b].map((said) => hitsOf({ ...said, truth: f32() }, all, right)) as [Uint8Array, Uint8Array];
-    expect(comparePaired(...hits)).toMatchObject({ onlyA: parted.onlyA.length, onlyB: parted.onlyB.length });
+    const [first, second] = [a, b].map((said) => [hitsOf({ ...said, truth: f32() }, all, right)]) as [Uint8Array[], Uint8Array[]];
+    expect(comparePaired(first, second)).toMatchObject({ onlyA: parted.onlyA.length, onlyB: parted.onlyB.length });
   });
 });
 
@@ -107,7 +107,7 @@ describe("answers", () => {
     gpu: "",
     software: false,
     memory: { weights: 0, activations: 0, lanes: [] },
-    lanes: config.lanes.map(() => ({ parameters: 1, way: "" })),
+    lanes: config.lanes.map(() => ({ parameters: 1, way: "", exported: { form: "peft" as const, bytes: 1 } })),
     split,
   };
   const score = { loss: 1, accuracy: 0.5, correct: 1, answers: { predicted: u32(1, 0), confidence: f32(1, 1), truth: f32(1, 0) } };

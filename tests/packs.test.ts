@@ -1,6 +1,5 @@
 /** Images in the private file system of a real browser: written by the workers of an import, read back, found again, lost. */
-import { readFileSync } from "node:fs";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BlobReader, BlobWriter, TextReader, ZipReader, ZipWriter } from "@zip.js/zip.js";
@@ -33,7 +32,10 @@ beforeAll(async () => {
       rolldownOptions: { input: join(import.meta.dirname, "browser/packs.ts"), output: { entryFileNames: "packs.js" } },
     },
   });
-  writeFileSync(join(scratch, "index.html"), '<!doctype html><link rel="icon" href="data:,"><script type="module" src="packs.js"></script>');
+  writeFileSync(
+    join(scratch, "index.html"),
+    '<!doctype html><link rel="icon" href="data:,"><script type="module" src="packs.js"></script>',
+  );
   await makeZip();
   site = await serve(scratch);
   browser = await launch({ webgpu: false });

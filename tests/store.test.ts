@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
+import { judge } from "../src/analysis/judge.ts";
 import type { Dataset, Preprocess } from "../src/data/dataset.ts";
 import { inMemory } from "../src/data/pixels.ts";
 import { readAddress, writeAddress } from "../src/store/address.ts";
@@ -22,11 +23,11 @@ import { exportName } from "../src/store/exporting.ts";
 import { completeSettings, groupMethods, listMethods, setModelConfig } from "../src/store/methods.ts";
 import { isAdapterName, isModelName } from "../src/store/names.ts";
 import { type Ready, whyNot } from "../src/store/ready.ts";
-import { changesNoMatrix, IDLE, isZeroShot, meanRank, type RunAction, reduce, secondsLeft, zeroShot } from "../src/store/run.ts";
+import { changesNoMatrix, IDLE, isZeroShot, meanRank, type RunAction, reduce, secondsPerStep, zeroShot } from "../src/store/run.ts";
 import { decimate, Series } from "../src/store/series.ts";
 import { useSetup } from "../src/store/setup.ts";
 import { countTower, fromAddress, parseTargets, problemOf, toAddress } from "../src/store/targets.ts";
-import { judge, latestScores } from "../src/store/verdict.ts";
+import { latestScores, verdictsOf } from "../src/store/verdict.ts";
 import { NO_AUGMENT } from "../src/train/augment.ts";
 import type { AdapterFacts, ModelFacts } from "../src/train/protocol.ts";
 import type { RunConfig, RunEvent } from "../src/train/run.ts";
@@ -37,6 +38,7 @@ beforeAll(() => {
 });
 
 const config: RunConfig = { ...DEFAULTS, steps: 10 };
+const once = { seeds: 1, sweep: null };
 const four: Dataset = {
   name: "two",
   classes: ["a", "b"],
@@ -52,8 +54,8 @@ const ready: RunEvent = {
   software: false,
   memory: { weights: 1, activations: 2, lanes: [] },
   lanes: [
-    { parameters: 100, way: "activations" },
-    { parameters: 101, way: "weight" },
+    { parameters: 100, way: "activations", exported: { form: "peft", bytes: 400 } },
+    { parameters: 101, way: "weight", exported: { form: "merged", bytes: 404 } },
   ],
   split: { train: new Uint32Array(), validation: Uint32Array.of(0, 1, 2, 3), test: new Uint32Array() },
 };
@@ -105,7 +107,7 @@ describe("a run", () => {
     expect(state).toMatchObject({ phase: "training", step: 4, imagesPerSecond: 640, status: null });
     expect(state.lanes.map(({ loss }) => loss)).toEqual([1 / 4, 2 / 4]);
     expect(zeroShot(state)?.lanes[0]?.accuracy).toBe(0.25);
-    expect(secondsLeft(state)).toBeCloseTo((6 * 10) / 1000);
+    expect(secondsPerStep(state)).toBeCloseTo(10 / 1000);
     expect(meanRank(state.lanes[0])).toBeNull();
     expect(meanRank(state.lanes[1])).toEqual({ effective: 1.8, stable: 1.25, above: 2 });
     expect(latestScores(state).map(({ correct }) => correct)).toEqual([2, 3]);
@@ -150,10 +152,11 @@ describe("a run", () => {
   });
 
   test("is judged on the same images", () => {
-    const [verdict] = judge([Uint8Array.of(1, 1, 0, 0), Uint8Array.of(1, 1, 1, 0)], ["LoRA", "RandLoRA"]);
-    expect(verdict).toMatchObject({ onlyFirst: 0, onlyOther: 1, images: 4, p: 1 });
-    expect(verdict?.statement).toMatch(/RandLoRA got 1 more of 4/);
-    expect(judge([], [])).toEqual([]);
+    const judgement = judge({ labels: new Uint32Array(4), lanes: [[Uint8Array.of(1, 1, 0, 0)], [Uint8Array.of(1, 1, 1, 0)]] });
+    const [verdict] = verdictsOf(judgement, ["LoRA", "RandLoRA"], "test");
+    expect(verdict?.pair.compared).toMatchObject({ onlyA: 0, onlyB: 1, images: 4, p: 1 });
+    expect(verdict?.statement).toMatch(/^No difference beyond chance between RandLoRA and LoRA: 75.0 % against 50.0 % of 4 test images/);
+    expect(verdict?.why).toMatch(/4 images: 0 answers were right only by LoRA, 1 only by RandLoRA/);
   });
 });
 
@@ -194,10 +197,11 @@ describe("curves", () => {
 
 describe("the address", () => {
   const read = (hash: string) => readAddress(hash);
+  const sweep = { setting: "rank", lane: 1, values: ["2", "8"] } as const;
 
   test("says nothing where nothing was changed", () => {
-    expect(writeAddress({ config: DEFAULTS, match: true, sample: null })).toBe("");
-    expect(read("")).toEqual({ config: DEFAULTS, match: true, sample: null, notices: [] });
+    expect(writeAddress({ config: DEFAULTS, match: true, sample: null, ...once })).toBe("");
+    expect(read("")).toEqual({ config: DEFAULTS, match: true, sample: null, ...once, notices: [] });
   });
 
   test("brings back what was set", () => {
@@ -220,10 +224,10 @@ describe("the address", () => {
         { method: "lora", settings: { rank: 8, alpha: 16 }, lr: 3e-3, adapter: "fullrank-lora-two" },
       ].map(clampLane),
     };
-    const hash = writeAddress({ config: changed, match: false, sample: "eurosat-mini" });
-    expect(read(`#${hash}`)).toEqual({ config: changed, match: false, sample: "eurosat-mini", notices: [] });
+    const hash = writeAddress({ config: changed, match: false, sample: "eurosat-mini", seeds: 3, sweep });
+    expect(read(`#${hash}`)).toEqual({ config: changed, match: false, sample: "eurosat-mini", seeds: 3, sweep, notices: [] });
     const linear = { ...DEFAULTS, head: { kind: "linear" } as const };
-    expect(read(writeAddress({ config: linear, match: true, sample: null })).config.head).toEqual({ kind: "linear" });
+    expect(read(writeAddress({ config: linear, match: true, sample: null, ...once })).config.head).toEqual({ kind: "linear" });
   });
 
   test.each([
@@ -365,7 +369,7 @@ describe("setting up", () => {
     setLane(2, { lr: 2e-3 });
     const { config: given } = useSetup.getState();
     expect(given.lanes[2]).toMatchObject({ method: "lora", settings: { rank: 3 }, lr: 2e-3, adapter: "mine" });
-    expect(readAddress(writeAddress({ config: given, match: true, sample: null })).config.lanes[2]).toEqual(given.lanes[2]);
+    expect(readAddress(writeAddress({ config: given, match: true, sample: null, ...once })).config.lanes[2]).toEqual(given.lanes[2]);
     placeLane({ method: "dora", settings: {}, lr: 1e-3 }, 2);
     expect(useSetup.getState().config.lanes.map(({ method }) => method)).toEqual(["lora", "randlora", "dora"]);
     removeLane(2);
@@ -465,7 +469,7 @@ describe("before a race", () => {
     licence: null,
     text: true,
   };
-  const sound: Ready = { config: DEFAULTS, dataset, prepared: wanted, wanted, facts, held: new Map() };
+  const sound: Ready = { config: DEFAULTS, seeds: 1, dataset, prepared: wanted, wanted, facts, held: new Map() };
   const lane = { method: "lora", settings: {}, lr: 1e-3 };
   const fault = { kind: "input", what: "w", kept: "k", todo: "t" } as const;
 
@@ -484,6 +488,7 @@ describe("before a race", () => {
     [/Add images/, { dataset: null }],
     [/prepared for another model/, { wanted: { ...wanted, crop: 32 } }],
     [/second class/, { dataset: { ...dataset, classes: ["a"] } }],
+    [/locked test set/, { seeds: 2, config: { ...DEFAULTS, test: 0 } }],
     [/Add a method/, { config: { ...DEFAULTS, lanes: [] } }],
     [/Drop the adapter x again/, { config: { ...DEFAULTS, lanes: [{ ...lane, adapter: "x" }] } }],
     [/does not fit/, { config: { ...DEFAULTS, lanes: [{ ...lane, adapter: "x" }] }, held: new Map([["x", { fault }]]) }],

@@ -1,7 +1,12 @@
 /** Whether a difference in accuracy means anything. */
+import { criticalT, twoSided } from "./student.ts";
 
 /** 97.5 % quantile of the standard normal. */
 const Z = 1.959963984540054;
+/** (97.5 % + 80 % quantile)²: what a true difference must be of its error, squared, to be found four times in five. */
+const POWER = (Z + 0.8416212335729143) ** 2;
+/** A p value below it counts as more than chance. */
+export const LEVEL = 0.05;
 
 /** Wilson's 95 % interval of an accuracy (Wilson 1927), both ends in 0 … 1. With no images it is [0, 1]. */
 export function accuracyInterval(correct: number, images: number): readonly [number, number] {
@@ -16,55 +21,167 @@ export function accuracyInterval(correct: number, images: number): readonly [num
 
 export interface PairedComparison {
   readonly images: number;
-  readonly correctA: number;
-  readonly correctB: number;
-  /** Images that only A, or only B, got right. */
+  readonly seeds: number;
+  /** 0 … 1, means over the seeds. */
+  readonly accuracyA: number;
+  readonly accuracyB: number;
+  /** Answers, over all seeds, that only A, or only B, got right. */
   readonly onlyA: number;
   readonly onlyB: number;
-  /** Two-sided p value of McNemar's exact test: how often chance alone splits these images at least as unevenly. 1 when A and B agree on every image. */
+  /** 95 % interval of accuracyA − accuracyB. */
+  readonly low: number;
+  readonly high: number;
+  /** Two-sided; how often chance alone gives a difference at least as large. 1 when A and B agree on every image. */
   readonly p: number;
+  /** Roughly how many images would show a difference of this size four times in five, with as many seeds; null where no number would. */
+  readonly imagesNeeded: number | null;
+  /** Roughly how many seeds it would take, where images alone would not do. */
+  readonly seedsNeeded: number | null;
 }
 
 /**
- * Compares two classifiers on the same images. `hitsA` and `hitsB` (images) hold 1 where the prediction was right.
- * The test speaks of these two trained models on images like these, not of another run with another seed. Throws when the lengths differ.
+ * Compares two methods on the same images under the same seeds: `a[seed]` and `b[seed]` (images) hold 1 where the answer was right.
+ *
+ * One seed: p is McNemar's exact test, which speaks of these two trained models on images like these and not of another seed.
+ * Several: the greater of two p values. One flips the signs of the images' differences, exactly, and so asks about other images with
+ * these models. The other treats images and seeds as drawn at random (crossed random effects; t with Satterthwaite's degrees of
+ * freedom, after Clark 1973) and so asks about both. The interval is the second's, with one image more on either side, so that no
+ * disagreement does not read as no doubt (after Agresti and Min 2005). Throws when images or seeds differ.
  */
-export function comparePaired(hitsA: Uint8Array, hitsB: Uint8Array): PairedComparison {
-  if (hitsA.length !== hitsB.length) throw new Error(`comparePaired: ${hitsA.length} images against ${hitsB.length}.`);
-  const counts = { correctA: 0, correctB: 0, onlyA: 0, onlyB: 0 };
-  hitsA.forEach((hitA, i) => {
-    const hitB = hitsB[i];
-    if (hitA) counts.correctA++;
-    if (hitB) counts.correctB++;
-    if (hitA && !hitB) counts.onlyA++;
-    if (hitB && !hitA) counts.onlyB++;
+export function comparePaired(a: readonly Uint8Array[], b: readonly Uint8Array[]): PairedComparison {
+  const images = a[0]?.length ?? 0;
+  const seeds = a.length;
+  if (b.length !== seeds) throw new Error(`comparePaired: ${seeds} seeds against ${b.length}.`);
+  for (const hits of [...a, ...b]) {
+    if (hits.length !== images) throw new Error(`comparePaired: ${images} images against ${hits.length}.`);
+  }
+  const byImage = new Int32Array(images);
+  const bySeed = new Int32Array(seeds);
+  let [correctA, correctB, onlyA, onlyB] = [0, 0, 0, 0];
+  for (let s = 0; s < seeds; s++) {
+    for (let i = 0; i < images; i++) {
+      const [hitA, hitB] = [a[s]?.[i] as number, b[s]?.[i] as number];
+      correctA += hitA;
+      correctB += hitB;
+      if (hitA > hitB) onlyA++;
+      if (hitB > hitA) onlyB++;
+      byImage[i]! += hitA - hitB;
+      bySeed[s]! += hitA - hitB;
+    }
+  }
+  const answers = seeds * images;
+  const difference = answers > 0 ? (correctA - correctB) / answers : 0;
+  const { error, freedom, perImage, betweenSeeds } = crossed(byImage, bySeed, onlyA + onlyB);
+  const half = answers > 0 ? criticalT(LEVEL, freedom) * error : 1;
+  const flipped = flipSigns(byImage);
+  const left = difference ** 2 - (POWER * betweenSeeds) / seeds;
+  return {
+    images,
+    seeds,
+    accuracyA: correctA / answers,
+    accuracyB: correctB / answers,
+    onlyA,
+    onlyB,
+    low: Math.max(-1, difference - half),
+    high: Math.min(1, difference + half),
+    p: seeds > 1 ? Math.max(flipped, twoSided(difference / error, freedom)) : flipped,
+    imagesNeeded: left > 0 ? Math.ceil((POWER * perImage) / left) : null,
+    seedsNeeded: left <= 0 && difference !== 0 ? Math.ceil((2 * POWER * betweenSeeds) / difference ** 2) : null,
+  };
+}
+
+/**
+ * Standard error of the mean of d (seeds, images), each −1, 0 or 1 and given by its sums and the number of those that are not 0, when
+ * both seeds and images are drawn: (MS_seeds + MS_images − MS_rest) / (seeds · images), never less than the images' part alone.
+ */
+function crossed(byImage: Int32Array, bySeed: Int32Array, apart: number) {
+  const [images, seeds] = [byImage.length, bySeed.length];
+  const total = byImage.reduce((sum, d) => sum + d, 0);
+  const squares = (sums: Int32Array, of: number): number => sums.reduce((sum, d) => sum + d ** 2, 0) / of;
+  const mean = total ** 2 / (seeds * images);
+  const [ofSeeds, ofImages] = [squares(bySeed, images) - mean, squares(byImage, seeds) - mean];
+  const rest = apart - mean - ofSeeds - ofImages;
+  const msSeeds = seeds > 1 ? ofSeeds / (seeds - 1) : 0;
+  // One image more that all seeds of A alone got right, and one of B, each counted half.
+  const msImages = (ofImages + seeds) / (images + 1);
+  const msRest = seeds > 1 && images > 1 ? Math.max(0, rest) / ((seeds - 1) * (images - 1)) : 0;
+  const sum = Math.max(msImages, msSeeds + msImages - msRest);
+  const spread = msImages ** 2 / (images + 1) + (seeds > 1 ? msSeeds ** 2 / (seeds - 1) : 0);
+  const ofRest = seeds > 1 && images > 1 ? msRest ** 2 / ((seeds - 1) * (images - 1)) : 0;
+  return {
+    error: Math.sqrt(sum / (seeds * images)),
+    freedom: Math.max(1, sum ** 2 / (spread + ofRest)),
+    /** Variance of one image's difference, mean over these seeds. */
+    perImage: msImages / seeds,
+    betweenSeeds: Math.max(0, msSeeds - msRest) / Math.max(1, images),
+  };
+}
+
+/**
+ * Two-sided p value of the exact sign-flip test: how often the differences, each with a sign drawn by a fair coin, sum up to at least
+ * as much on either side. With differences of −1, 0 and 1 it is McNemar's exact test.
+ */
+export function flipSigns(differences: Int32Array): number {
+  const sizes = differences.filter((d) => d !== 0).map(Math.abs);
+  const all = sizes.reduce((sum, size) => sum + size, 0);
+  const observed = differences.reduce((sum, d) => sum + d, 0);
+  // What falls to the smaller side: a number from 0 to `all`, whose distribution is built up size by size as far as it is needed.
+  const least = (all - Math.abs(observed)) / 2;
+  const chance = new Float64Array(least + 1);
+  chance[0] = 1;
+  for (const size of sizes) {
+    for (let sum = least; sum >= 0; sum--) chance[sum] = (chance[sum]! + (sum >= size ? chance[sum - size]! : 0)) / 2;
+  }
+  return Math.min(1, 2 * chance.reduce((sum, share) => sum + share, 0));
+}
+
+/** p values corrected for being several (Holm 1979), in their order: at `LEVEL`, one true "no difference" in all is seldom missed. */
+export function holm(values: readonly number[]): readonly number[] {
+  const order = values.map((p, index) => ({ p, index })).sort((x, y) => x.p - y.p);
+  const corrected = new Array<number>(values.length);
+  let least = 0;
+  order.forEach(({ p, index }, rank) => {
+    least = Math.max(least, Math.min(1, p * (values.length - rank)));
+    corrected[index] = least;
   });
-  return { images: hitsA.length, ...counts, p: evenSplit(counts.onlyA, counts.onlyB) };
+  return corrected;
 }
 
-/** Two-sided exact binomial test that a + b fair coins fall at least as unevenly as a : b. */
-function evenSplit(a: number, b: number): number {
-  const n = a + b;
-  // Logarithms, because 2⁻ⁿ underflows from n = 1075 on.
-  let logTerm = -n * Math.LN2;
-  let tail = Math.exp(logTerm);
-  for (let k = 1; k <= Math.min(a, b); k++) {
-    logTerm += Math.log((n - k + 1) / k);
-    tail += Math.exp(logTerm);
-  }
-  return Math.min(1, 2 * tail);
+/** What the images are for, and how many comparisons were made beside this one. */
+export interface Told {
+  readonly part: "test" | "validation";
+  readonly comparisons: number;
 }
 
-/** The comparison in one sentence, for people; names the better one first. */
-export function describeComparison(nameA: string, nameB: string, { images, correctA, correctB, onlyA, p }: PairedComparison): string {
-  if (images === 0) return "There are no validation images to compare on.";
-  const percent = (correct: number): string => `${((100 * correct) / images).toFixed(1)} %`;
-  if (correctA === correctB) {
-    const apart = onlyA === 0 ? "the very same ones" : `not always the same ones: each got ${onlyA} right that the other got wrong`;
-    return `${nameA} and ${nameB} got equally many of ${images} images right (${percent(correctA)}), ${apart}.`;
+/** The comparison in a sentence or two, for people; names the better one first. `p` of it is taken as corrected already. */
+export function describeComparison(nameA: string, nameB: string, compared: PairedComparison, { part, comparisons }: Told): string {
+  const { images, seeds, accuracyA, accuracyB, onlyA, p, imagesNeeded, seedsNeeded } = compared;
+  if (images === 0) return `There are no ${part} images to compare on.`;
+  const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+  const where = `${count(images)} ${part} images${seeds > 1 ? `, over ${seeds} seeds` : ""}`;
+  if (accuracyA === accuracyB) {
+    const apart = onlyA === 0 ? "the very same ones" : `not always the same ones: each got ${count(onlyA)} right that the other got wrong`;
+    return `${nameA} and ${nameB} got equally many of ${where} right (${percent(accuracyA)}), ${apart}.`;
   }
-  const [winner, loser, more, less] = correctA > correctB ? [nameA, nameB, correctA, correctB] : [nameB, nameA, correctB, correctA];
-  const value = p < 0.001 ? "p < 0.001" : `p = ${p.toPrecision(2)}`;
-  const verdict = p < 0.05 ? "would be rare by chance" : p < 0.2 ? "may well be chance" : "is expected by chance";
-  return `${winner} got ${more - less} more of ${images} images right than ${loser} (${percent(more)} against ${percent(less)}); a difference this ${p < 0.05 ? "large" : "small"} ${verdict} (${value}).`;
+  const ahead = accuracyA > accuracyB;
+  const [winner, loser, more, less] = ahead ? [nameA, nameB, accuracyA, accuracyB] : [nameB, nameA, accuracyB, accuracyA];
+  const [low, high] = ahead ? [compared.low, compared.high] : [-compared.high, -compared.low];
+  const points = (share: number): string =>
+    (100 * share)
+      .toFixed(1)
+      .replace("-", "−")
+      .replace(/^−(0\.0)$/, "$1");
+  const value = `${p < 0.001 ? "p < 0.001" : `p = ${p.toPrecision(2)}`}${comparisons > 1 ? ` after correction for ${comparisons} comparisons` : ""}`;
+  const size = `${points(more - less)} points, 95 % interval ${points(low)} to ${points(high)}`;
+  const figures = `${percent(more)} against ${percent(less)} of ${where}: ${size} (${value}).`;
+  if (p < LEVEL) return `${winner} is ahead of ${loser} by more than chance gives: ${figures}`;
+  const needed =
+    imagesNeeded !== null
+      ? `To see a difference this small would take about ${rough(Math.max(imagesNeeded, images + 1))} ${part} images.`
+      : `Seeds differ by more than that: to see it would take about ${rough(Math.max(seedsNeeded ?? 0, seeds + 1))} seeds.`;
+  return `No difference beyond chance between ${winner} and ${loser}: ${figures} ${needed}`;
 }
+
+const count = (value: number): string => value.toLocaleString("en");
+/** Two digits are more than such a number is worth. */
+const rough = (value: number): string => count(Number(value.toPrecision(value < 100 ? 1 : 2)));

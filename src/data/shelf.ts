@@ -135,9 +135,7 @@ export async function claim(id: string): Promise<(() => void) | undefined> {
   if (!locks) return () => undefined;
   return new Promise((resolve) => {
     const signal = AbortSignal.timeout(PATIENCE_MS);
-    locks
-      .request(`${PRESENCE} ${id}`, { signal }, () => new Promise<void>((release) => resolve(release)))
-      .catch(() => resolve(undefined));
+    locks.request(`${PRESENCE} ${id}`, { signal }, () => new Promise<void>((release) => resolve(release))).catch(() => resolve(undefined));
   });
 }
 

@@ -208,31 +208,44 @@ function halfToFloat32(half: DataView): Float32Array<ArrayBuffer> {
  * Throws FormatError "size" when a shape does not fit its data, "key" for a name the format reserves.
  */
 export function writeSafetensors(tensors: ReadonlyMap<string, FloatTensor | Entry>): Uint8Array<ArrayBuffer> {
-  const sorted = Array.from(tensors, ([name, tensor]) => ({
-    name,
-    dtype: "dtype" in tensor ? tensor.dtype : ("F32" as const),
-    shape: tensor.shape,
-    data: new Uint8Array(tensor.data.buffer, tensor.data.byteOffset, tensor.data.byteLength),
-  })).sort((a, b) => SIZES[b.dtype] - SIZES[a.dtype] || (a.name < b.name ? -1 : 1));
-  const header: Record<string, unknown> = { __metadata__: { format: "pt" } };
-  let length = 0;
-  for (const { name, dtype, shape, data } of sorted) {
-    if (name === "__metadata__" || name === "__proto__") throw new FormatError("key", `A tensor cannot be named ${name}.`);
-    if (shape.reduce((product, n) => product * n, SIZES[dtype]) !== data.length)
-      throw new FormatError("size", `Tensor "${name}" has ${data.length / SIZES[dtype]} numbers, its shape is [${shape}].`);
-    header[name] = { dtype, shape, data_offsets: [length, length + data.length] };
-    length += data.length;
-  }
-  const json = new TextEncoder().encode(JSON.stringify(header));
-  const start = Math.ceil((8 + json.length) / 8) * 8;
+  const { json, start, length, places } = layOut(
+    new Map(Array.from(tensors, ([name, tensor]) => [name, { shape: tensor.shape, ...("dtype" in tensor && { dtype: tensor.dtype }) }])),
+  );
   const bytes = new Uint8Array(start + length);
   bytes.fill(0x20, 8, start);
   bytes.set(json, 8);
   new DataView(bytes.buffer).setUint32(0, start - 8, true);
-  let at = start;
-  for (const { data } of sorted) {
-    bytes.set(data, at);
-    at += data.length;
+  for (const { name, dtype, shape, at, size } of places) {
+    const { data } = tensors.get(name) as FloatTensor | Entry;
+    if (size !== data.byteLength)
+      throw new FormatError("size", `Tensor "${name}" has ${data.byteLength / SIZES[dtype]} numbers, its shape is [${shape}].`);
+    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), start + at);
   }
   return bytes;
+}
+
+/** A tensor of a file that need not exist; F32 where it does not say. */
+export type Outlined = Pick<FloatTensor, "shape"> & Partial<Pick<Entry, "dtype">>;
+
+/** Bytes of the file that `writeSafetensors` would make. */
+export function sizeOfSafetensors(tensors: ReadonlyMap<string, Outlined>): number {
+  const { start, length } = layOut(tensors);
+  return start + length;
+}
+
+function layOut(tensors: ReadonlyMap<string, Outlined>) {
+  const sorted = Array.from(tensors, ([name, { shape, dtype = "F32" }]) => ({ name, dtype, shape })).sort(
+    (a, b) => SIZES[b.dtype] - SIZES[a.dtype] || (a.name < b.name ? -1 : 1),
+  );
+  const header: Record<string, unknown> = { __metadata__: { format: "pt" } };
+  let length = 0;
+  const places = sorted.map(({ name, dtype, shape }) => {
+    if (name === "__metadata__" || name === "__proto__") throw new FormatError("key", `A tensor cannot be named ${name}.`);
+    const [at, size] = [length, shape.reduce((product, n) => product * n, SIZES[dtype])];
+    length += size;
+    header[name] = { dtype, shape, data_offsets: [at, length] };
+    return { name, dtype, shape, at, size };
+  });
+  const json = new TextEncoder().encode(JSON.stringify(header));
+  return { json, start: Math.ceil((8 + json.length) / 8) * 8, length, places };
 }

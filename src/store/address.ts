@@ -3,9 +3,10 @@ import type { Field } from "../adapters/adapter.ts";
 import type { TargetModules } from "../formats/target.ts";
 import type { Augment } from "../train/augment.ts";
 import type { LaneConfig, RunConfig } from "../train/run.ts";
-import { AUGMENTS, clampTo, DEFAULTS, isAmount, MAX_LANES, MAX_TEMPLATE, NUMBERS, type NumberName, RATE } from "./config.ts";
+import { AUGMENTS, clampTo, DEFAULTS, isAmount, MAX_LANES, MAX_TEMPLATE, NUMBERS, type NumberName, RATE, SEEDS } from "./config.ts";
 import { completeSettings, findMethod } from "./methods.ts";
 import { isAdapterName, isModelName } from "./names.ts";
+import { readSweep, type Sweep, writeSweep } from "./sweep.ts";
 import { fromAddress, toAddress } from "./targets.ts";
 
 export interface Address {
@@ -14,6 +15,10 @@ export interface Address {
   readonly match: boolean;
   /** The sample set to open, by its id. */
   readonly sample: string | null;
+  /** How many seeds are raced, one after the other, from the config's on. */
+  readonly seeds: number;
+  /** The setting that is tried at several values, if one is. */
+  readonly sweep: Sweep | null;
 }
 
 export interface ReadAddress extends Address {
@@ -25,7 +30,7 @@ const MAX_LENGTH = 4096;
 const numbers = Object.entries(NUMBERS) as [NumberName, Field][];
 const augments = Object.entries(AUGMENTS) as [keyof Augment, Field][];
 
-export function writeAddress({ config, match, sample }: Address): string {
+export function writeAddress({ config, match, sample, seeds, sweep }: Address): string {
   const hash = new URLSearchParams();
   if (sample) hash.set("data", sample);
   const lanes = config.lanes.map(writeLane).join("*");
@@ -33,6 +38,8 @@ export function writeAddress({ config, match, sample }: Address): string {
   if (!match) hash.set("match", "0");
   for (const [name] of numbers) if (config[name] !== DEFAULTS[name]) hash.set(name, String(config[name]));
   for (const [name] of augments) if (config.augment[name] !== DEFAULTS.augment[name]) hash.set(name, String(config.augment[name]));
+  if (seeds !== SEEDS.default) hash.set("seeds", String(seeds));
+  if (sweep) hash.set("sweep", writeSweep(sweep));
   if (config.amount !== DEFAULTS.amount) hash.set("amount", config.amount);
   if (config.balance) hash.set("balance", "1");
   if (config.model !== DEFAULTS.model) hash.set("model", config.model);
@@ -59,7 +66,14 @@ function writeLane({ method, settings, lr, adapter }: LaneConfig): string {
 export function readAddress(hash: string): ReadAddress {
   const notices: string[] = [];
   if (hash.length > MAX_LENGTH) {
-    return { config: DEFAULTS, match: true, sample: null, notices: ["The link's settings were too long and were left out."] };
+    return {
+      config: DEFAULTS,
+      match: true,
+      sample: null,
+      seeds: 1,
+      sweep: null,
+      notices: ["The link's settings were too long and were left out."],
+    };
   }
   const given = new Map(new URLSearchParams(hash.replace(/^#/, "")));
   const take = (key: string) => {
@@ -110,10 +124,15 @@ export function readAddress(hash: string): ReadAddress {
   const lanes = take("lanes");
   if (lanes !== undefined) config.lanes = readLanes(lanes, notices);
   const match = take("match") !== "0";
+  const several = take("seeds");
+  const seeds = several === undefined ? SEEDS.default : readNumber(SEEDS.label, SEEDS, several, SEEDS.default, notices);
+  const swept = take("sweep");
+  const sweep = swept === undefined ? null : readSweep(swept, config.lanes.length);
+  if (swept !== undefined && !sweep) notices.push("The link's sweep is not one that this page knows; it was left out.");
   const data = take("data");
   const sample = data !== undefined && /^[a-z0-9-]{1,40}$/.test(data) ? data : null;
   if (given.size > 0) notices.push("The link holds settings that this page does not know; they were left out.");
-  return { config, match, sample, notices };
+  return { config, match, sample, seeds, sweep, notices };
 }
 
 function readNumber(label: string, field: Field, text: string, fallback: number, notices: string[]): number {

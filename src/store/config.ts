@@ -106,6 +106,15 @@ export const AUGMENTS: Readonly<Record<keyof Augment, Field>> = {
   },
 };
 
+export const SEEDS: Field = {
+  label: "Seeds",
+  help: "How many times the whole race is run, each time under the next seed. Three or more show how much is luck.",
+  default: 1,
+  min: 1,
+  max: 10,
+  step: 1,
+};
+
 export const RATE: Field = {
   label: "Learning rate",
   help: "At its peak. Three times too much makes most methods collapse.",
@@ -235,4 +244,14 @@ export function stepsOf(epochs: number, images: number, batch: number): number {
 
 export function epochsOf(steps: number, images: number, batch: number): number {
   return (steps * batch) / Math.max(1, images);
+}
+
+/** A new rank keeps α / r, the factor of the update, unless α is set as well: else a smaller r would make training diverge. */
+export function keepStrength({ method, settings: before }: LaneConfig, settings: LaneConfig["settings"] = {}): LaneConfig["settings"] {
+  const followers = Object.entries(findMethod(method)?.fields ?? {}).flatMap(([name, { follows }]) => {
+    const [from, to] = follows === undefined ? [] : [before[follows], settings[follows]];
+    const value = before[name];
+    return from && to !== undefined && value && settings[name] === undefined ? [[name, (value * to) / from]] : [];
+  });
+  return { ...settings, ...Object.fromEntries(followers) };
 }

@@ -1,5 +1,5 @@
 /** The images of this tab outlive it: every change to them is kept, and a reload finds them as they were. */
-import { claim, enter, forget, keep, keptBytes, recall, type Shelved, canKeep as staysOnDisk, shelved, tidy } from "../data/shelf.ts";
+import { claim, enter, forget, keep, keptBytes, recall, type Shelved, shelved, canKeep as staysOnDisk, tidy } from "../data/shelf.ts";
 import { clearImages, loadSample, showKept, useImages } from "./images.ts";
 import { useSetup } from "./setup.ts";
 

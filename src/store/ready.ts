@@ -11,6 +11,7 @@ import { countTower } from "./targets.ts";
 
 export interface Ready {
   readonly config: RunConfig;
+  readonly seeds: number;
   readonly dataset: Dataset | null;
   /** How the dataset's images were prepared, and how the model wants them; null where it is not known. */
   readonly prepared: Preprocess | null;
@@ -20,7 +21,7 @@ export interface Ready {
 }
 
 /** Null when nothing does. */
-export function whyNot({ config, dataset, prepared, wanted, facts, held }: Ready): string | null {
+export function whyNot({ config, seeds, dataset, prepared, wanted, facts, held }: Ready): string | null {
   const { model, head, lanes, targets } = config;
   if (!facts) return `${isFolder(model) ? "Drop the folder" : "Look up"} ${shortModel(model)} again, or choose another model.`;
   if (facts.present < facts.bytes) return `Download ${facts.name} first: choose Model below.`;
@@ -28,6 +29,9 @@ export function whyNot({ config, dataset, prepared, wanted, facts, held }: Ready
   if (prepared && wanted && !samePixels(prepared, wanted))
     return `These images were prepared for another model: drop them again for ${facts.name}.`;
   if (dataset.classes.length < 2) return "Add a second class to train.";
+  // The seed decides who is in the validation set: only test images are the same for all.
+  if (seeds > 1 && config.test === 0 && !dataset.parts?.includes("test"))
+    return "Several seeds are compared on a locked test set: set Test above 0 under More.";
   if (head.kind === "text" && !head.template.includes("{class}")) return "The prompt needs {class}; see More.";
   if (lanes.length === 0) return "Add a method first.";
   const idle = head.kind === "text" && lanes.find(({ method }) => trainsHeadAlone(method));

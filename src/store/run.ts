@@ -14,6 +14,8 @@ export interface Validation {
 
 export interface LaneRun {
   readonly parameters: number;
+  /** As it would leave: an adapter, or the whole model where no adapter can say what it changes. Bytes of the weights' file. */
+  readonly exported: { readonly form: "peft" | "merged"; readonly bytes: number };
   /** How the engine runs it: on the activations or on the weight. */
   readonly way: string;
   readonly msPerStep: number | null;
@@ -161,11 +163,10 @@ export function zeroShot({ validations }: RunState): Validation | undefined {
   return validations.find(({ step }) => step === 0);
 }
 
-/** Seconds until the last step; null while no step has been timed. */
-export function secondsLeft({ config, step, lanes }: RunState): number | null {
-  const perStep = lanes.reduce<number | null>((sum, { msPerStep }) => (sum === null || msPerStep === null ? null : sum + msPerStep), 0);
-  if (!config || perStep === null || lanes.length === 0) return null;
-  return (Math.max(0, config.steps - step) * perStep) / 1000;
+/** Seconds that all lanes take for a step; null while none has been timed. */
+export function secondsPerStep({ lanes }: Pick<RunState, "lanes">): number | null {
+  const all = lanes.reduce<number | null>((sum, { msPerStep }) => (sum === null || msPerStep === null ? null : sum + msPerStep), 0);
+  return all === null || lanes.length === 0 ? null : all / 1000;
 }
 
 /** Whether its rank was measured and there is no matrix that it changes. */
@@ -174,7 +175,7 @@ export function changesNoMatrix(rank: LaneRun["rank"] | undefined): boolean {
 }
 
 /** Mean over the adapted layers of the newest update; null while it is zero everywhere. */
-export function meanRank(lane: LaneRun | undefined): { effective: number; stable: number; above: number } | null {
+export function meanRank(lane: Pick<LaneRun, "rank"> | undefined): { effective: number; stable: number; above: number } | null {
   const layers = lane?.rank?.layers.filter(({ effectiveRank }) => Number.isFinite(effectiveRank)) ?? [];
   if (layers.length === 0) return null;
   const mean = (pick: (layer: LayerRank) => number) => layers.reduce((sum, layer) => sum + pick(layer), 0) / layers.length;

@@ -10,15 +10,18 @@ import {
   clampLane,
   clampTo,
   DEFAULTS,
+  keepStrength,
   MAX_LANES,
   MAX_TEMPLATE,
   matchLanes,
   NUMBERS,
   type NumberName,
+  SEEDS,
   TARGETS,
 } from "./config.ts";
 import { completeSettings, findMethod } from "./methods.ts";
 import { isLab } from "./place.ts";
+import type { Sweep } from "./sweep.ts";
 import { namesIn, type TowerName } from "./targets.ts";
 
 interface Setup extends Address {
@@ -42,10 +45,12 @@ interface Setup extends Address {
   setLane(index: number, change: { readonly settings?: LaneConfig["settings"]; readonly lr?: number }): void;
   setMatch(match: boolean): void;
   setSample(sample: string | null): void;
+  setSeeds(seeds: number): void;
+  setSweep(sweep: Sweep | null): void;
   dismissNotices(): void;
 }
 
-const initial: Address = { config: DEFAULTS, match: true, sample: null };
+const initial: Address = { config: DEFAULTS, match: true, sample: null, seeds: SEEDS.default, sweep: null };
 /** Kept while the linear head is chosen, so that switching back loses nothing. */
 let lastTemplate = DEFAULTS.head.kind === "text" ? DEFAULTS.head.template : "";
 
@@ -122,6 +127,10 @@ export const useSetup = create<Setup>()((set, get) => {
       set(({ config }) => ({ match, config: match ? matchLanes(config) : config }));
     },
     setSample: (sample) => set({ sample }),
+    setSeeds(seeds) {
+      set({ seeds: clampTo(SEEDS, seeds) ?? SEEDS.default });
+    },
+    setSweep: (sweep) => set({ sweep }),
     dismissNotices: () => set({ notices: [] }),
   };
 });
@@ -130,16 +139,6 @@ export const useSetup = create<Setup>()((set, get) => {
 function withHead(config: RunConfig, kind: RunConfig["head"]["kind"]): RunConfig {
   if (kind === "text") return { ...config, head: { kind, template: lastTemplate } };
   return { ...config, head: { kind }, targets: { ...config.targets, text: [] } };
-}
-
-/** A new rank keeps α / r, the factor of the update, unless α is set as well: else a smaller r would make training diverge. */
-function keepStrength({ method, settings: before }: LaneConfig, settings: LaneConfig["settings"] = {}): LaneConfig["settings"] {
-  const followers = Object.entries(findMethod(method)?.fields ?? {}).flatMap(([name, { follows }]) => {
-    const [from, to] = follows === undefined ? [] : [before[follows], settings[follows]];
-    const value = before[name];
-    return from && to !== undefined && value && settings[name] === undefined ? [[name, (value * to) / from]] : [];
-  });
-  return { ...settings, ...Object.fromEntries(followers) };
 }
 
 /** Reads the hash, keeps it up to date, and follows a hash that is typed or pasted. While it names the lab it is the lab's. */

@@ -96,7 +96,12 @@ export type RunEvent =
       readonly gpu: string;
       readonly software: boolean;
       readonly memory: Memory;
-      readonly lanes: readonly { readonly parameters: number; readonly way: string }[];
+      /** `exported`: the file of weights that the lane would leave as, and its bytes. */
+      readonly lanes: readonly {
+        readonly parameters: number;
+        readonly way: string;
+        readonly exported: { readonly form: "peft" | "merged"; readonly bytes: number };
+      }[];
       readonly split: Split;
     }
   /** Steps that have finished: `steps[i]` (1-based) has `losses[lane][i]`. */

@@ -15,6 +15,7 @@ import { InputError } from "./input.ts";
 import type { AdapterFacts } from "./protocol.ts";
 import { Race } from "./race.ts";
 import type { LaneConfig, RunConfig, RunEvent } from "./run.ts";
+import { sizeOfExport } from "./size.ts";
 import { type Controls, train } from "./trainer.ts";
 
 export interface Session {
@@ -65,7 +66,11 @@ export async function* runSession(gpu: Gpu, session: Session, controls: Controls
     gpu: gpu.name,
     software: gpu.software,
     memory: race.memory,
-    lanes: race.lanes.map(({ parameters }, lane) => ({ parameters, way: (race as Race).ways[lane] as string })),
+    lanes: race.lanes.map((lane, index) => ({
+      parameters: lane.parameters,
+      way: (race as Race).ways[index] as string,
+      exported: sizeOfExport({ backbone: (race as Race).setup.backbone, head: (race as Race).head, lane }),
+    })),
     split,
   };
   const ranker = openRanker();

@@ -1,14 +1,17 @@
 /** What a page of a test does with packs: import, read back, open in a worker. Built as a script of its own. */
 import type { Imported } from "../../src/data/collect.ts";
 import type { Dataset, Preprocess } from "../../src/data/dataset.ts";
-import { fromZip } from "../../src/data/zip.ts";
 import { importImages } from "../../src/data/importer.ts";
 import { fileOf, prepareAgain } from "../../src/data/original.ts";
 import { readPixels } from "../../src/data/pixels.ts";
+import { fromZip } from "../../src/data/zip.ts";
 
 export const packs = {
-  importZip: async (file: File, preprocess: Preprocess, options: { keep?: boolean; into?: Dataset; signal?: AbortSignal }): Promise<Imported> =>
-    importImages(await fromZip(file, file.name), preprocess, options),
+  importZip: async (
+    file: File,
+    preprocess: Preprocess,
+    options: { keep?: boolean; into?: Dataset; signal?: AbortSignal },
+  ): Promise<Imported> => importImages(await fromZip(file, file.name), preprocess, options),
   prepareAgain,
   fileOf,
   readPixels,

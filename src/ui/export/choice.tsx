@@ -4,7 +4,7 @@ import { CONTENTS, canExport, exportLane, forgetExport, pythonLines, useExportin
 import { findMethod, type Method } from "../../store/methods.ts";
 import { useModels } from "../../store/models.ts";
 import { useRace } from "../../store/race.ts";
-import { exportRun } from "../../store/record.ts";
+import { exportRun } from "../../store/studies.ts";
 import type { ExportOptions } from "../../train/protocol.ts";
 import { type Look, looksOf, titleOf } from "../look.ts";
 import { FaultText, Notice } from "../parts/notice.tsx";
@@ -180,7 +180,7 @@ function Take({ lane, options }: { readonly lane: number; readonly options: Expo
 function TakeRun() {
   return (
     <div className="row end">
-      <button type="button" className="primary" onClick={exportRun}>
+      <button type="button" className="primary" onClick={() => void exportRun()}>
         Download JSON
       </button>
     </div>

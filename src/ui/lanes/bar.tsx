@@ -1,7 +1,7 @@
 /** Who races, on which model, and under which rules. */
 import { Popover } from "radix-ui";
 import { lazy, Suspense } from "react";
-import { epochsOf, laneParameters, type Nearness, NUMBERS, nearness, stepsOf, trainingImages } from "../../store/config.ts";
+import { epochsOf, laneParameters, type Nearness, NUMBERS, nearness, SEEDS, stepsOf, trainingImages } from "../../store/config.ts";
 import { useImages } from "../../store/images.ts";
 import { useModels } from "../../store/models.ts";
 import { useRace } from "../../store/race.ts";
@@ -55,7 +55,7 @@ export function LanesBar() {
 }
 
 function RunLength() {
-  const { config, setNumber } = useSetup();
+  const { config, seeds, setNumber, setSeeds } = useSetup();
   const dataset = useImages((images) => images.dataset);
   const images = dataset ? trainingImages(config, dataset.labels.length, dataset.classes.length) : 0;
   const epochs = Number(epochsOf(config.steps, images, config.batch).toPrecision(3));
@@ -72,6 +72,7 @@ function RunLength() {
       )}
       <NumberField field={NUMBERS.batch} value={config.batch} onChange={(batch) => setNumber("batch", batch)} />
       <NumberField field={NUMBERS.seed} value={config.seed} onChange={(seed) => setNumber("seed", seed)} />
+      <NumberField field={SEEDS} value={seeds} onChange={setSeeds} />
       <Popover.Root>
         <Popover.Trigger className="chip">
           <Icon name="more" /> More

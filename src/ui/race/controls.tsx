@@ -3,31 +3,34 @@ import { parsePreprocess } from "../../data/preprocess.ts";
 import { useAdopted } from "../../store/adopted.ts";
 import { useImages } from "../../store/images.ts";
 import { useModels } from "../../store/models.ts";
-import { pauseRace, resetRace, resumeRace, startRace, stepRace, stopRace, useRace } from "../../store/race.ts";
+import { useRace } from "../../store/race.ts";
 import { whyNot } from "../../store/ready.ts";
-import { type RunState, secondsLeft } from "../../store/run.ts";
+import { type RunState, secondsPerStep } from "../../store/run.ts";
 import { useSetup } from "../../store/setup.ts";
+import { pauseStudies, resetStudies, resumeStudies, startStudies, stepStudies, stopStudies, useStudies } from "../../store/studies.ts";
+import { progressOf, seedsFrom, studyOf } from "../../store/study.ts";
 import { count, duration, milliseconds, plain } from "../numbers.ts";
 import { Icon } from "../parts/icon.tsx";
 
 export function Controls() {
   const race = useRace();
   const dataset = useImages((images) => images.dataset);
-  const config = useSetup((setup) => setup.config);
+  const { config, seeds } = useSetup();
+  const ended = useStudies(({ plan }) => plan.some(({ results }) => results.length > 0));
   const { phase } = race;
   const blocker = useBlocker();
   const running = phase === "starting" || phase === "training" || phase === "paused";
-  const start = (paused: boolean) => dataset && startRace(config, dataset, paused);
+  const start = (hold: boolean) => dataset && startStudies([studyOf(config, seedsFrom(config.seed, seeds))], dataset, { hold });
 
   const main =
     phase === "training" || phase === "starting"
-      ? ({ name: "Pause", icon: "pause", act: pauseRace } as const)
+      ? ({ name: "Pause", icon: "pause", act: pauseStudies } as const)
       : phase === "paused"
-        ? ({ name: "Resume", icon: "play", act: resumeRace } as const)
+        ? ({ name: "Resume", icon: "play", act: resumeStudies } as const)
         : ({ name: "Train", icon: "play", act: () => start(false) } as const);
   const canStart = running || blocker === null;
   // From nothing, a step prepares the race and waits before step 1, with the zero-shot accuracy to look at.
-  const step = () => (phase === "paused" ? stepRace() : start(true));
+  const step = () => (phase === "paused" ? stepStudies() : start(true));
   return (
     <div className="controls">
       <div className="buttons">
@@ -38,10 +41,14 @@ export function Controls() {
         <button type="button" disabled={!canStart || phase === "starting" || phase === "training"} onClick={step}>
           <Icon name="step" /> <span className="label">Step</span>
         </button>
-        <button type="button" disabled={phase !== "training" && phase !== "paused"} onClick={stopRace}>
+        <button
+          type="button"
+          disabled={phase !== "training" && phase !== "paused" && !(phase === "starting" && ended)}
+          onClick={stopStudies}
+        >
           <Icon name="stop" /> <span className="label">Stop</span>
         </button>
-        <button type="button" disabled={phase === "idle"} onClick={resetRace}>
+        <button type="button" disabled={phase === "idle"} onClick={resetStudies}>
           <Icon name="reset" /> <span className="label">Reset</span>
         </button>
       </div>
@@ -53,18 +60,19 @@ export function Controls() {
 /** What still stands in the way of a race. */
 function useBlocker(): string | null {
   const { dataset, prepared } = useImages();
-  const config = useSetup((setup) => setup.config);
+  const { config, seeds } = useSetup();
   const facts = useModels(({ known }) => known.get(config.model));
   const looking = useModels((models) => models.looking.has(config.model));
   const held = useAdopted((adopted) => adopted.held);
   if (looking) return "Looking up the model …";
-  return whyNot({ config, dataset, prepared, wanted: facts ? parsePreprocess(facts.preprocess) : null, facts, held });
+  return whyNot({ config, seeds, dataset, prepared, wanted: facts ? parsePreprocess(facts.preprocess) : null, facts, held });
 }
 
 function Position({ race, blocker }: { readonly race: RunState; readonly blocker: string | null }) {
-  const { phase, status, step, config } = race;
-  const steps = config?.steps ?? 0;
-  const fraction = phase === "starting" ? status?.progress : steps > 0 ? step / steps : 0;
+  const { phase, status, step } = race;
+  const plan = useStudies((studies) => studies.plan);
+  const { made, all } = progressOf(plan, phase === "training" || phase === "paused" ? step : 0);
+  const fraction = phase === "starting" && made === 0 ? status?.progress : all > 0 ? made / all : 0;
   return (
     <div className="position">
       {phase !== "idle" && <progress aria-label="Race" value={fraction ?? undefined} />}
@@ -95,18 +103,23 @@ function describe({ phase, status, step, stopped, validations, fault }: RunState
 }
 
 function Rates({ race }: { readonly race: RunState }) {
-  const { phase, config, step, imagesPerSecond, lanes } = race;
+  const { phase, config, step, imagesPerSecond } = race;
+  const plan = useStudies((studies) => studies.plan);
   if (phase === "idle" || !config) return null;
-  const left = phase === "training" ? secondsLeft(race) : null;
-  const perStep = lanes.reduce((sum, lane) => sum + (lane.msPerStep ?? 0), 0);
+  const perStep = secondsPerStep(race);
+  const { made, all } = progressOf(plan, step);
+  const left = phase === "training" && perStep !== null ? (all - made) * perStep : null;
+  const races = plan.reduce((sum, { seeds }) => sum + seeds.length, 0);
+  const ended = plan.reduce((sum, { results }) => sum + results.length, 0);
   return (
     <p className="rates">
       <b>
         step {count(step)} / {count(config.steps)}
       </b>
+      {races > 1 && <span>{ended < races && phase !== "done" ? `race ${ended + 1} of ${races}` : `${ended} of ${races} races`}</span>}
       {left !== null && <span>{duration(left)} left</span>}
       {imagesPerSecond !== null && <span>{plain(imagesPerSecond)} images/s</span>}
-      {perStep > 0 && <span>{milliseconds(perStep)}/step</span>}
+      {perStep !== null && <span>{milliseconds(1000 * perStep)}/step</span>}
     </p>
   );
 }

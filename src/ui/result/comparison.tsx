@@ -1,31 +1,35 @@
 /** The methods side by side: one column each, filled in as the race goes on. */
 import type { ReactNode } from "react";
-import { laneParameters } from "../../store/config.ts";
-import { useModels } from "../../store/models.ts";
-import { changesNoMatrix, isZeroShot, type LaneRun, meanRank, type RunState, zeroShot } from "../../store/run.ts";
-import { useSetup } from "../../store/setup.ts";
-import { latestScores, scoreOf } from "../../store/verdict.ts";
+import type { LaneJudgement } from "../../analysis/judge.ts";
+import type { LaneFigures } from "../../store/studyfigures.ts";
 import type { Look } from "../look.ts";
-import { bytes, count, loss, milliseconds, percent, short } from "../numbers.ts";
+import { bytes, count, loss, milliseconds, percent, plural, short } from "../numbers.ts";
 import { Swatch } from "../parts/swatch.tsx";
 import { Term } from "../parts/term.tsx";
 
 interface Props {
-  readonly race: RunState;
   readonly looks: readonly Look[];
+  /** By lane. */
+  readonly figures: readonly LaneFigures[];
+  readonly judged: readonly (LaneJudgement | null)[];
+  /** Accuracy before the first step, by lane; its name differs for a model that reads class names. */
+  readonly before: { readonly name: string; readonly lanes: readonly (number | null)[] };
+  readonly part: "test" | "validation";
+  /** Races that the figures are means of. */
+  readonly seeds: number;
 }
 
 interface Line {
   readonly name: string;
   readonly explains: string;
-  readonly cells: readonly ReactNode[];
+  readonly write: (lane: number) => ReactNode;
   readonly strong?: boolean;
 }
 
 const NONE = "–";
 
-export function Comparison({ race, looks }: Props) {
-  const lines = useLines(race, looks);
+export function Comparison(props: Props) {
+  const { looks } = props;
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolled area must be reachable by keyboard
     <section className="scroll" aria-label="Comparison" tabIndex={0}>
@@ -42,13 +46,13 @@ export function Comparison({ race, looks }: Props) {
           </tr>
         </thead>
         <tbody>
-          {lines.map(({ name, explains, cells, strong }) => (
+          {linesOf(props).map(({ name, explains, write, strong }) => (
             <tr key={name} className={strong ? "strong" : ""}>
               <th scope="row">
                 <Term explains={<p>{explains}</p>}>{name}</Term>
               </th>
-              {cells.map((cell, lane) => (
-                <td key={looks[lane]?.name}>{cell}</td>
+              {looks.map((look, lane) => (
+                <td key={look.name}>{write(lane)}</td>
               ))}
             </tr>
           ))}
@@ -58,86 +62,101 @@ export function Comparison({ race, looks }: Props) {
   );
 }
 
-/** BitFit and a linear probe have no ΔW whose rank could be asked for. */
-function rankCell(lane: LaneRun | undefined, write: (rank: NonNullable<ReturnType<typeof meanRank>>) => string): ReactNode {
-  if (changesNoMatrix(lane?.rank)) return <span className="none">changes no weight matrix</span>;
-  const rank = meanRank(lane);
-  return rank ? write(rank) : NONE;
-}
-
-function useLines(race: RunState, looks: readonly Look[]): readonly Line[] {
-  const planned = useSetup((setup) => setup.config);
-  useModels((models) => models.known); // sizes follow from the model
-  const config = race.config ?? planned;
-  const scores = latestScores(race);
-  const before = zeroShot(race);
-  const last = race.validations.at(-1);
-  const each = (write: (lane: number) => ReactNode) => looks.map((_, lane) => write(lane));
-  const trained = (last?.step ?? 0) > 0;
+function linesOf({ figures, judged, before, part, seeds }: Props): readonly Line[] {
+  const means = seeds > 1 ? ` Mean over ${plural(seeds, "seed")}.` : "";
+  const of = (lane: number): Partial<LaneFigures> => figures[lane] ?? {};
+  const known = <T,>(value: T | null | undefined, write: (value: T) => ReactNode): ReactNode =>
+    value === null || value === undefined ? NONE : write(value);
   return [
     {
-      name: race.answers?.part === "test" ? "Test accuracy" : "Accuracy",
+      name: part === "test" ? "Test accuracy" : "Accuracy",
       strong: true,
-      explains: `Share of the ${race.answers?.part === "test" ? "test images, measured once after the last step," : "validation images"} whose most likely class is right, with the 95 % interval (Wilson) for that many images.`,
-      cells: each((lane) => {
-        const score = scores[lane];
-        if (!score || !trained) return NONE;
-        return (
-          <>
-            {percent(score.accuracy)} <small>± {(score.margin * 100).toFixed(1)}</small>
-          </>
-        );
-      }),
+      explains: `Share of the ${part === "test" ? "test images, measured once after the last step," : "validation images"} whose most likely class is right, with its 95 % interval: ${seeds > 1 ? "images and seeds" : "images"} drawn again 4,000 times (bootstrap).${means}`,
+      write: (lane) => <Accuracy judged={judged[lane] ?? null} diverged={of(lane).diverged ?? []} asked={seeds} />,
     },
     {
-      name: isZeroShot(config) ? "Zero-shot" : "Before",
-      explains: "The same measure before the first step: what the model, or an imported adapter, knows without this training.",
-      cells: each((lane) => {
-        const own = before?.lanes[lane];
-        return own && before ? percent(scoreOf(own.correct, before.images).accuracy) : NONE;
-      }),
+      name: "Balanced",
+      explains: `The same with every class counting alike: the mean over the classes of the share of each that is right.${means}`,
+      write: (lane) => known(judged[lane], ({ balanced }) => percent(balanced)),
+    },
+    {
+      name: before.name,
+      explains: "Validation accuracy before the first step: what the model, or an imported adapter, knows without this training.",
+      write: (lane) => known(before.lanes[lane], percent),
     },
     {
       name: "Held-out loss",
-      explains: "Cross-entropy on the held-out images; lower is better.",
-      cells: each((lane) => loss(last?.lanes[lane]?.loss)),
+      explains: `Cross-entropy on the same images; lower is better.${means}`,
+      write: (lane) => known(of(lane).loss, loss),
     },
     {
       name: "Effective rank",
       strong: true,
-      explains: "exp(entropy) of the singular values of ΔW, averaged over the adapted layers: how many directions the update really uses.",
-      cells: each((lane) => rankCell(race.lanes[lane], ({ effective }) => effective.toFixed(1))),
+      explains: `exp(entropy) of the singular values of ΔW, averaged over the adapted layers: how many directions the update really uses.${means}`,
+      write: (lane) => rankCell(of(lane), of(lane).effectiveRank, 1),
     },
     {
       name: "Above 1 %",
-      explains: "Singular values above 1 % of the largest, averaged over the adapted layers. LoRA can never have more than r.",
-      cells: each((lane) => rankCell(race.lanes[lane], ({ above }) => above.toFixed(0))),
+      explains: `Singular values above 1 % of the largest, averaged over the adapted layers. LoRA can never have more than r.${means}`,
+      write: (lane) => rankCell(of(lane), of(lane).above1Percent, 0),
     },
     {
       name: "Trained",
       explains: "Trainable parameters. Everything else of the model stays frozen.",
-      cells: each((lane) => {
-        const lanes = config.lanes[lane];
-        const parameters = race.lanes[lane]?.parameters ?? (lanes ? laneParameters(config, lanes) : 0);
-        return parameters > 0 ? <span title={count(parameters)}>{short(parameters)}</span> : NONE;
-      }),
+      write: (lane) => known(of(lane).parameters || null, (parameters) => <span title={count(parameters)}>{short(parameters)}</span>),
+    },
+    {
+      name: "Exported",
+      explains:
+        "The file of weights that this method leaves as: a PEFT adapter, or the merged model where no adapter can say what it changes.",
+      write: (lane) =>
+        known(of(lane).exported, ({ form, bytes: size }) => (
+          <span title={`${count(size)} bytes`}>
+            {bytes(size)}
+            {form === "merged" && <small> merged</small>}
+          </span>
+        )),
     },
     {
       name: "Step time",
-      explains: "Time of one training step of this method alone.",
-      cells: each((lane) => {
-        const time = race.lanes[lane]?.msPerStep;
-        return typeof time === "number" ? milliseconds(time) : NONE;
-      }),
+      explains: `Time of one training step of this method alone.${means}`,
+      write: (lane) => known(of(lane).msPerStep, milliseconds),
     },
     {
       name: "Memory",
       explains:
         "On the GPU for this method: its trained numbers, AdamW's state for them, and its frozen bases. Shared parts are listed below.",
-      cells: each((lane) => {
-        const own = race.memory?.lanes[lane];
-        return own ? bytes(own.trainable + own.optimizer + own.frozen) : NONE;
-      }),
+      write: (lane) => known(of(lane).memory, ({ trainable, optimizer, frozen }) => bytes(trainable + optimizer + frozen)),
     },
   ];
+}
+
+function rankCell({ changesNothing }: Partial<LaneFigures>, rank: number | null | undefined, digits: number): ReactNode {
+  if (changesNothing) return <span className="none">changes no weight matrix</span>;
+  return rank === null || rank === undefined ? NONE : rank.toFixed(digits);
+}
+
+interface AccuracyProps {
+  readonly judged: LaneJudgement | null;
+  readonly diverged: LaneFigures["diverged"];
+  readonly asked: number;
+}
+
+function Accuracy({ judged, diverged, asked }: AccuracyProps) {
+  return (
+    <>
+      {judged ? (
+        <span title={`${percent(judged.low)} to ${percent(judged.high)}`}>
+          {percent(judged.accuracy)} <small>± {((judged.high - judged.low) * 50).toFixed(1)}</small>
+        </span>
+      ) : diverged.length === 0 ? (
+        NONE
+      ) : null}
+      {diverged.length > 0 && (
+        <span className="diverged" title={diverged.map(({ seed, step }) => `seed ${seed}: at step ${step}`).join("; ")}>
+          {asked > 1 ? `diverged in ${diverged.length} of ${asked} seeds` : `diverged at step ${diverged[0]?.step}`}
+        </span>
+      )}
+    </>
+  );
 }
