@@ -54,7 +54,9 @@ async function insideOf(file: Found, list: Listing): Promise<Found[]> {
   try {
     const inside = await listZip(await file.open(), file.path, { ...ZIP_LIMITS, entries: 1000 });
     list.notes.push(...inside.notes);
-    return inside.found.filter(({ path }) => /\.npy$/i.test(path)).map(({ path, open }) => ({ path: `${file.path}/${path}`, open }));
+    const arrays = inside.found.filter(({ path }) => /\.npy$/i.test(path));
+    if (arrays.length === 0 && inside.notes.length === 0) leaveOut(list, file.path, "not an image", "no arrays in it");
+    return arrays.map(({ path, open }) => ({ path: `${file.path}/${path}`, open }));
   } catch (error) {
     const { kind, message } = refusalOf(error);
     leaveOut(list, file.path, kind, message);
@@ -85,6 +87,7 @@ async function readSet(arrays: readonly Found[], hint: string, files: SourceFile
     else if (role === undefined) leaveOut(list, array.path, "not an image", "an array that is neither called images nor labels");
     else pairs.set(part, { ...pairs.get(part), [role]: array });
   }
+  if (pairs.size === 0 && names !== undefined) leaveOut(list, names.path, "missing", "names of classes, but no images");
   const given = names === undefined ? undefined : await textsOf(await openArray(names));
   for (const [part, { images, labels }] of pairs) {
     if (images === undefined || labels === undefined) {

@@ -46,8 +46,8 @@ export class Spill {
 }
 
 /** A gzip file may grow to this many times its size, and to `FREE` whatever its size; image sets grow two- or threefold. */
-const GROWTH = 100;
-const FREE = 2 ** 28;
+const GROWTH = 200;
+const FREE = 2 ** 26;
 const MOST = 2 ** 34;
 
 /** @throws Refusal "damaged" or "huge" */

@@ -31,6 +31,7 @@ async function walk(blocks: Blocks, name: string, list: Listing): Promise<void> 
   let longName: string | undefined;
   let fields = new Map<string, string>();
   let count = 0;
+  if (size === 0) leaveOut(list, name, "damaged", "an empty file (0 bytes)");
   for (let at = 0; at < size; ) {
     const header = readTarHeader(await blocks.read(at, BLOCK));
     if (header === undefined) return;
@@ -61,4 +62,5 @@ async function walk(blocks: Blocks, name: string, list: Listing): Promise<void> 
       list.found.push(length > MOST_SMALL ? { path, open } : { path, open, read: () => blocks.read(start, length) });
     }
   }
+  if (size > 0) list.warnings.push(`${name} ends without the mark of its end: it may be cut off.`);
 }

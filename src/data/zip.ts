@@ -3,7 +3,7 @@
 import { projectClasses } from "../formats/teachable.ts";
 import { ARCHIVE, tidyName } from "./paths.ts";
 import { sift } from "./sift.ts";
-import { candidatesOf, type Labelling, type Listing, type Source } from "./source.ts";
+import { candidatesOf, type Labelling, type Listing, leaveOut, type Source } from "./source.ts";
 import { listTar } from "./tar.ts";
 import { listZip, type ZipLimits } from "./unzip.ts";
 
@@ -25,6 +25,7 @@ export async function fromZip(blob: Blob, name: string, labelling: Labelling = {
 
 async function fromListing(list: Listing, name: string, labelling: Labelling): Promise<Source> {
   const title = name.replace(ARCHIVE, "").replace(/ ?\(\d+\)$/, "");
+  if (list.found.length === 0 && list.notes.length === 0) leaveOut(list, name, "not an image", "an archive without files");
   const source = await sift(title, list.found, { fallback: title, ...labelling });
   return { ...source, notes: [...list.notes, ...source.notes], warnings: [...list.warnings, ...source.warnings] };
 }
