@@ -1,8 +1,9 @@
 /** Image sets in every form, listed and decoded in a real browser. Their makers are in makers.py. */
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, cpSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import { gunzipSync } from "node:zlib";
+import { gunzipSync, gzipSync } from "node:zlib";
+import { Uint8ArrayReader, Uint8ArrayWriter, ZipWriter } from "@zip.js/zip.js/lib/zip-core-custom.js";
 import type { Browser, Page } from "playwright-core";
 import { build } from "vite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -60,6 +61,8 @@ async function pixelsOf(file: number, side: number): Promise<readonly number[]> 
 
 const CLASSES = ["cat", "dog", "owl"];
 const partOf = (i: number) => (i < 8 ? "train" : i < 10 ? "validation" : "test");
+/** Where makers.py puts it. */
+const folderOf = (i: number) => `${{ train: "train", validation: "val", test: "test" }[partOf(i)]}/${CLASSES[i % 3]}`;
 /** What makers.py draws: (side, side, 3). */
 const colour = (i: number, side: number) =>
   Array.from({ length: side * side }, (_, at) => {
@@ -200,8 +203,7 @@ describe("a table of labels", () => {
   const flat = (name: string, tables: Record<string, string>) => {
     const folder = join(scratch, name);
     for (const i of ALL) {
-      const from = { train: "train", validation: "val", test: "test" }[partOf(i)];
-      cpSync(join(SETS, "folder", from as string, CLASSES[i % 3] as string, `${i}.png`), join(folder, "images", `${i}.png`));
+      cpSync(join(SETS, "folder", folderOf(i), `${i}.png`), join(folder, "images", `${i}.png`));
     }
     for (const [file, text] of Object.entries(tables)) writeFileSync(join(folder, file), text);
     return folder;
@@ -240,4 +242,75 @@ describe("a table of labels", () => {
       "gaps/images/1.png no class",
     ]);
   });
+});
+
+describe("beyond 4 GiB, where nothing but the end of the file is ever read", () => {
+  const FAR = 5 * 2 ** 30;
+  /** A file of zeros that takes no place on the disk, with bytes in some places. */
+  const sparse = (name: string, pieces: readonly (readonly [at: number, bytes: Uint8Array])[]) => {
+    const path = join(scratch, name);
+    const file = openSync(path, "w");
+    for (const [at, bytes] of pieces) writeSync(file, bytes, 0, bytes.length, at);
+    closeSync(file);
+    return path;
+  };
+  const images = ALL.map((i) => readFileSync(join(SETS, "folder", folderOf(i), `${i}.png`)));
+
+  test("a ZIP64", async () => {
+    const zip = new ZipWriter(new Uint8ArrayWriter(), { useWebWorkers: false, offset: FAR });
+    for (const i of ALL) await zip.add(`${folderOf(i)}/${i}.png`, new Uint8ArrayReader(images[i] as Uint8Array), { level: i % 2 ? 0 : 6 });
+    await expectImages(await list(sparse("far.zip", [[FAR, await zip.close()]])));
+  });
+
+  test("a tar", async () => {
+    const header = (name: string, size: number) => {
+      const block = Buffer.alloc(512);
+      block.write(name, 0);
+      block.write(`${size.toString(8).padStart(11, "0")}\0`, 124);
+      block.write("0", 156);
+      block.write("        ", 148);
+      block.write(
+        `${block
+          .reduce((sum, byte) => sum + byte, 0)
+          .toString(8)
+          .padStart(6, "0")}\0 `,
+        148,
+      );
+      return block;
+    };
+    const pieces: [number, Uint8Array][] = [[0, header("README", FAR)]];
+    let at = 512 + FAR;
+    for (const i of ALL) {
+      const image = images[i] as Buffer;
+      pieces.push([at, header(`${folderOf(i)}/${i}.png`, image.length)], [at + 512, image]);
+      at += 512 + Math.ceil(image.length / 512) * 512;
+    }
+    const listed = await list(sparse("far.tar", [...pieces, [at, Buffer.alloc(1024)]]));
+    await expectImages(listed);
+    expect(listed.notes).toMatchObject([{ source: "README", kind: "not an image" }]);
+  });
+});
+
+test("what cannot be read is named, and the rest is taken", async () => {
+  const spoiled = (set: string, change: (bytes: Buffer) => Buffer) => {
+    const path = join(scratch, `spoiled-${basename(set)}`);
+    writeFileSync(path, change(readFileSync(join(SETS, set))));
+    return path;
+  };
+  const half = (bytes: Buffer) => bytes.subarray(0, Math.floor(bytes.length / 2));
+  const bad = ["infozip.zip", "gnu.tar.gz", "two.parquet", "keras.npz", "project.tm", "cifar-10-python.tar.gz"].map((set) =>
+    spoiled(set, half),
+  );
+  const bomb = join(scratch, "bomb.tar.gz");
+  writeFileSync(bomb, gzipSync(Buffer.alloc(80 * 2 ** 20)));
+  const listed = await list(...bad, bomb, "npy/X.npy", "npy/y.npy");
+  await expectImages(listed, { part: () => null });
+  for (const path of [...bad, bomb]) {
+    expect(listed.notes).toContainEqual(expect.objectContaining({ source: expect.stringContaining(basename(path)), outcome: "left out" }));
+  }
+  expect(listed.notes).toContainEqual(expect.objectContaining({ source: "bomb.tar.gz", kind: "huge" }));
+  // A tar is read up to where it ends.
+  const cut = await list(spoiled("gnu.tar", half));
+  expect(cut.files.length).toBeGreaterThan(0);
+  expect(cut.warnings.concat(cut.notes.map(({ reason }) => reason)).join()).toMatch(/ends/);
 });

@@ -18,8 +18,6 @@ export type Decoded = { readonly pixels: readonly number[] } | { readonly kind: 
 export interface Desk {
   list(input: "files" | "folder", className?: string): Promise<Listed>;
   decode(file: number, preprocess: Preprocess): Promise<Decoded>;
-  /** Lists a stored zip of one image that lies behind `bytes` zeros, which are never in memory. */
-  listFar(bytes: number): Promise<Listed>;
 }
 
 let source: Source = { name: "", files: [], notes: [], warnings: [] };
@@ -44,13 +42,6 @@ const desk: Desk = {
       const { kind, message } = refusalOf(error);
       return { kind, reason: message };
     }
-  },
-  async listFar(bytes) {
-    const chosen = (document.getElementById("files") as HTMLInputElement).files?.[0] ?? new Blob();
-    const zeros = new Blob([new Uint8Array(2 ** 24)]);
-    const far = new Blob([...Array.from({ length: Math.ceil(bytes / 2 ** 24) }, () => zeros), chosen]);
-    source = await fromFiles([new File([far], "far.zip")]);
-    return listed();
   },
 };
 
