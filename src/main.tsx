@@ -1,11 +1,11 @@
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
-import { followModel } from "./store/choice.ts";
-import { loadSample } from "./store/images.ts";
+import { fitImages, followModel } from "./store/choice.ts";
+import { keepImages } from "./store/keeping.ts";
 import { keepOffline } from "./store/offline.ts";
 import { confinePage } from "./store/outside.ts";
 import { followRace } from "./store/predictions.ts";
-import { mirrorAddress, useSetup } from "./store/setup.ts";
+import { mirrorAddress } from "./store/setup.ts";
 import { followStudies } from "./store/studies.ts";
 import { checkSupport } from "./store/support.ts";
 import { App } from "./ui/app.tsx";
@@ -37,5 +37,7 @@ createRoot(root).render(
 );
 
 keepOffline();
-const { sample } = useSetup.getState();
-if (sample) void loadSample(sample);
+void keepImages()
+  .then(() => fitImages())
+  // What stands in the way of a model is told where it is chosen.
+  .catch(() => undefined);

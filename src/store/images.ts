@@ -1,11 +1,14 @@
 /** The images on the page: what is imported, what an import says, and changes to the classes. */
 import { create } from "zustand";
 import type { Imported, ImportOptions, Progress } from "../data/collect.ts";
-import type { Dataset, ImportReport, Preprocess } from "../data/dataset.ts";
+import type { Dataset, ImportReport, Note, Preprocess } from "../data/dataset.ts";
 import { removeClass, renameClass } from "../data/edit.ts";
 import { fromFiles } from "../data/folder.ts";
 import { importImages } from "../data/importer.ts";
+import { pickImages, prepareAgain } from "../data/original.ts";
+import { lostPixels } from "../data/pixels.ts";
 import { openSample, SAMPLES } from "../data/samples.ts";
+import { enter } from "../data/shelf.ts";
 import type { Source } from "../data/source.ts";
 import type { Fault } from "../gpu/device.ts";
 import { PHOTO_TEMPLATE } from "./config.ts";
@@ -15,6 +18,8 @@ import { useSetup } from "./setup.ts";
 
 interface Images {
   readonly dataset: Dataset | null;
+  /** Raised when other images take the place of those that are here; a change to them leaves it as it is. */
+  readonly set: number;
   /** How its images were prepared. */
   readonly prepared: Preprocess | null;
   /** Of the newest import. */
@@ -28,6 +33,7 @@ interface Images {
 
 export const useImages = create<Images>()(() => ({
   dataset: null,
+  set: 0,
   prepared: null,
   report: null,
   importing: null,
@@ -92,8 +98,8 @@ function edit(change: (dataset: Dataset) => Dataset): void {
 async function takeOwn(source: Promise<Source>, intoClass = false): Promise<void> {
   const { sample, config } = useSetup.getState();
   const { dataset } = useImages.getState();
-  // Someone's own folder replaces a sample set and joins their other images, unless these were prepared for another model.
-  const into = dataset && (sample === null || intoClass) && (await fits(config.model)) ? dataset : undefined;
+  // Someone's own folder replaces a sample set and joins their other images.
+  const into = dataset && (sample === null || intoClass) ? await fitting(dataset, config.model) : undefined;
   if (!(await take("your images", source, into))) return;
   const prompts = SAMPLES.map(({ prompt }) => prompt);
   if (!into && config.head.kind === "text" && prompts.includes(config.head.template)) {
@@ -102,28 +108,25 @@ async function takeOwn(source: Promise<Source>, intoClass = false): Promise<void
   useSetup.getState().setSample(null);
 }
 
-/** Whether the images that are there are as the model wants them. */
-async function fits(model: string): Promise<boolean> {
+/** The images that are there as the model wants them; undefined where they were prepared otherwise, and cannot be again. */
+async function fitting(dataset: Dataset, model: string): Promise<Dataset | undefined> {
   const { prepared } = useImages.getState();
   const wanted = await preprocessOf(model).catch(() => null);
-  return !prepared || !wanted || samePixels(prepared, wanted);
+  if (!prepared || !wanted || samePixels(prepared, wanted)) return dataset;
+  if (!dataset.files) return undefined;
+  await prepareImages(wanted);
+  const { prepared: now, dataset: again } = useImages.getState();
+  return again && now && samePixels(now, wanted) ? again : undefined;
 }
 
 /** Whether images came in. */
 async function take(name: string, opening: Promise<Source>, into?: Dataset): Promise<boolean> {
-  abort?.abort();
-  abort = new AbortController();
-  const { signal } = abort;
-  const waiting = { name, seen: 0, total: 0, taken: 0, perSecond: 0 };
-  useImages.setState({ importing: waiting, fresh: [], fault: null });
-  const onProgress: ImportOptions["onProgress"] = ({ fresh, ...progress }) => {
-    if (signal !== abort?.signal) return;
-    const newest = fresh.map(({ pixels }) => pixels).reverse();
-    useImages.setState((state) => ({ importing: { name, ...progress }, fresh: [...newest, ...state.fresh].slice(0, FRESH) }));
-  };
+  opening.catch(() => undefined); // told below
+  const { signal, onProgress } = begin(name);
   try {
+    await enter();
     const [source, preprocess] = await Promise.all([opening, preprocessOf(useSetup.getState().config.model)]);
-    const imported = await importImages(source, preprocess, { signal, onProgress, into });
+    const imported = await importImages(source, preprocess, { signal, onProgress, into, keep: true });
     // A newer import has the page.
     if (signal !== abort?.signal) return false;
     return accept(imported, preprocess, into !== undefined);
@@ -135,9 +138,70 @@ async function take(name: string, opening: Promise<Source>, into?: Dataset): Pro
   }
 }
 
+/** Makes this the import that the page shows, in place of one that may be running. */
+function begin(name: string): { readonly signal: AbortSignal; readonly onProgress: (progress: Progress) => void } {
+  abort?.abort();
+  abort = new AbortController();
+  const { signal } = abort;
+  useImages.setState({ importing: { name, seen: 0, total: 0, taken: 0, perSecond: 0 }, fresh: [], fault: null });
+  const onProgress: ImportOptions["onProgress"] = ({ fresh, ...progress }) => {
+    if (signal !== abort?.signal) return;
+    const newest = fresh.map(({ pixels }) => pixels).reverse();
+    useImages.setState((state) => ({ importing: { name, ...progress }, fresh: [...newest, ...state.fresh].slice(0, FRESH) }));
+  };
+  return { signal, onProgress };
+}
+
+/** Prepares the images that are there in another way, from their files. Cancelled, they stay as they are. */
+export async function prepareImages(wanted: Preprocess): Promise<void> {
+  const { dataset } = useImages.getState();
+  if (!dataset) return;
+  const { signal, onProgress } = begin("your images again");
+  try {
+    await enter();
+    const again = await prepareAgain(dataset, wanted, { signal, onProgress });
+    if (signal !== abort?.signal) return;
+    if (useImages.getState().dataset !== dataset) return await prepareImages(wanted); // changed meanwhile
+    if (again.dataset.labels.length === 0) throw new Error("The files of these images are not in the browser's storage any more.");
+    const { report } = useImages.getState();
+    const lost = again.notes.length > 0 ? lossReport(dataset, again.notes) : report;
+    useImages.setState({ dataset: again.dataset, prepared: wanted, report: lost, importing: null, fresh: [] });
+  } catch (error) {
+    if (signal !== abort?.signal) return;
+    if (signal.aborted) useImages.setState({ importing: null, fresh: [] });
+    else failImport(error instanceof Error ? error.message : String(error), "Make room, or drop the images again.");
+  }
+}
+
+/** Shows images that were kept. What is lost of their pixels is prepared again where the files are kept, and else left out. */
+export async function showKept(dataset: Dataset, prepared: Preprocess): Promise<void> {
+  abort?.abort();
+  useImages.setState(({ set }) => ({ dataset, prepared, report: null, importing: null, fresh: [], fault: null, set: set + 1 }));
+  const lost = new Set(await lostPixels(dataset));
+  if (lost.size === 0 || useImages.getState().dataset !== dataset) return;
+  if (dataset.files) {
+    await prepareImages(prepared);
+    return;
+  }
+  const notes = Array.from(lost, (image): Note => {
+    const source = dataset.sources[image] ?? "";
+    return { source, kind: "damaged", reason: "missing from the browser's storage", outcome: "left out" };
+  });
+  const rest = pickImages(
+    dataset,
+    Array.from(dataset.labels.keys()).filter((image) => !lost.has(image)),
+  );
+  useImages.setState({ dataset: rest.labels.length > 0 ? rest : null, report: lossReport(dataset, notes) });
+}
+
+function lossReport({ labels }: Dataset, notes: readonly Note[]): ImportReport {
+  const warning = `${notes.length} of ${labels.length} images are lost: the browser's storage does not hold them any more. Add them again.`;
+  return { found: labels.length, taken: labels.length - notes.length, notes, warnings: [warning] };
+}
+
 function accept({ dataset, report }: Imported, prepared: Preprocess, joined: boolean): boolean {
   if (report.taken > 0 || joined) {
-    useImages.setState({ dataset, prepared, report, importing: null, fresh: [] });
+    useImages.setState(({ set }) => ({ dataset, prepared, report, importing: null, fresh: [], set: joined ? set : set + 1 }));
     return true;
   }
   const classless = report.notes.some(({ kind }) => kind === "no class");

@@ -1,5 +1,5 @@
 /** The images of this tab outlive it: every change to them is kept, and a reload finds them as they were. */
-import { claim, enter, forget, keep, keptBytes, recall, type Shelved, shelved, canKeep as staysOnDisk, tidy } from "../data/shelf.ts";
+import { canKeep, claim, enter, forget, keep, recall, type Shelved, shelved, tidy } from "../data/shelf.ts";
 import { clearImages, loadSample, showKept, useImages } from "./images.ts";
 import { useSetup } from "./setup.ts";
 
@@ -7,11 +7,12 @@ import { useSetup } from "./setup.ts";
 const OPEN = "fullrank-images";
 const SAMPLE = "sample-";
 
-/** The dataset that this tab writes. */
+/** The dataset that this tab has. */
 interface Own {
   readonly id: string;
+  /** Images.set of it. */
   readonly set: number;
-  /** Null when another tab writes it. */
+  /** Undefined when another tab writes it. */
   readonly release: Promise<(() => void) | undefined>;
 }
 let own: Own | undefined;
@@ -21,36 +22,109 @@ let saving: Promise<void> | undefined;
 
 /** Brings back what this tab had, else the newest images of this person's own; a sample set in the address comes first. */
 export async function keepImages(): Promise<void> {
-  useImages.subscribe(follow);
-  useSetup.subscribe(({ sample }, before) => sample !== before.sample && follow());
+  useImages.subscribe(({ dataset }, before) => dataset !== before.dataset && follow());
   const { sample } = useSetup.getState();
   await enter();
   const id = sample === null ? (sessionStorage.getItem(OPEN) ?? (await newest())) : SAMPLE + sample;
-  if (useImages.getState().dataset || useImages.getState().importing) return;
-  if ((id !== undefined && (await openKept(id))) || sample === null) return;
-  await loadSample(sample);
+  const { dataset, importing } = useImages.getState();
+  if (dataset || importing) return;
+  const found = id !== undefined && (await openKept(id));
+  if (!found && sample !== null) await loadSample(sample);
+}
+
+/** What is kept, the newest first. */
+export function listKept(): Promise<readonly Shelved[]> {
+  return shelved();
+}
+
+/** Shows a kept dataset in place of what is there. False when there is none, or it cannot be read any more. */
+export async function openKept(id: string): Promise<boolean> {
+  const kept = await recall(id).catch(() => undefined);
+  if (!kept) return false;
+  const { dataset, prepared, sample } = kept;
+  await letGo();
+  last = dataset;
+  own = { id, set: useImages.getState().set + 1, release: claim(id) };
+  useSetup.getState().setSample(sample);
+  if (sample === null) sessionStorage.setItem(OPEN, id);
+  await showKept(dataset, prepared);
+  return true;
+}
+
+/** Throws Error when it is open in another tab. What is on this page goes from it too. */
+export async function removeKept(id: string): Promise<void> {
+  if (own?.id === id) {
+    clearImages();
+    await saving;
+  } else {
+    const release = await claim(id);
+    if (!release) throw new Error("These images are open in another tab: close it, then remove them.");
+    await forget(id);
+    release();
+  }
+  if (!useImages.getState().importing) await tidy();
+}
+
+export async function removeAllKept(): Promise<void> {
+  for (const { id } of await shelved()) await removeKept(id);
 }
 
 async function newest(): Promise<string | undefined> {
   return (await shelved().catch(() => [])).find(({ sample }) => sample === null)?.id;
 }
 
-/** Shows a kept dataset in place of what is there. Whether it could be read. */
-export async function openKept(id: string): Promise<boolean> {
-  try {
-    const kept = await recall(id);
-    if (!kept) return false;
-    let: {
-      const set = useImages.getState().set + 1;
-      own = { id, set, release: claim(id) };
-      last = kept.dataset;
-      break let;
-    }
-    if (kept.sample !== useSetup.getState().sample) useSetup.getState().setSample(kept.sample);
-    if (kept.sample === null) sessionStorage.setItem(OPEN, id);
-    await showKept(kept.dataset, kept.prepared);
-    return true;
-  } catch {
-    return false;
+/** Keeps the newest state, one after the other. A moment later, when the setup tells whether it is a sample set. */
+function follow(): void {
+  saving ??= new Promise<void>((resolve) => setTimeout(resolve)).then(save).finally(() => {
+    saving = undefined;
+    if (useImages.getState().dataset !== last) follow();
+  });
+}
+
+async function save(): Promise<void> {
+  const { dataset, prepared, set } = useImages.getState();
+  const { sample } = useSetup.getState();
+  if (dataset === last) return;
+  last = dataset;
+  if (!dataset) {
+    const mine = own;
+    if (mine && (await mine.release)) await forget(mine.id);
+    if (!sample) sessionStorage.removeItem(OPEN);
+    await letGo();
+    return;
   }
+  if (!prepared || !canKeep(dataset.pixels)) return;
+  try {
+    const id = await ownId(set, sample);
+    if (id === undefined) return;
+    await keep({ id, dataset, prepared, sample, at: Date.now() });
+    if (sample === null) sessionStorage.setItem(OPEN, id);
+  } catch (error) {
+    const fault = {
+      kind: "input",
+      what: `The images could not be kept for a later visit (${error instanceof Error ? error.message : String(error)}).`,
+      kept: "The images on this page, while it is open.",
+      todo: "Remove what you do not need from this page's storage.",
+    } as const;
+    useImages.setState({ fault });
+  }
+}
+
+/** The id to keep this tab's images under; undefined for a sample set that another tab keeps already. */
+async function ownId(set: number, sample: string | null): Promise<string | undefined> {
+  const id = sample === null ? undefined : SAMPLE + sample;
+  // A sample set that was changed is one of the person's own.
+  const same = own?.set === set && (id === undefined ? !own.id.startsWith(SAMPLE) : own.id === id);
+  if (own && same && (await own.release)) return own.id;
+  await letGo();
+  const next = id ?? crypto.randomUUID();
+  const mine: Own = { id: next, set, release: claim(next) };
+  own = mine;
+  return (await mine.release) ? next : undefined;
+}
+
+async function letGo(): Promise<void> {
+  const before = own;
+  own = undefined;
+  (await before?.release)?.();
 }

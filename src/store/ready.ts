@@ -27,7 +27,7 @@ export function whyNot({ config, seeds, dataset, prepared, wanted, facts, held }
   if (facts.present < facts.bytes) return `Download ${facts.name} first: choose Model below.`;
   if (!dataset) return "Add images first, or load a sample.";
   if (prepared && wanted && !samePixels(prepared, wanted))
-    return `These images were prepared for another model: drop them again for ${facts.name}.`;
+    return `These images are prepared for another model: choose Model below, and prepare them for ${facts.name}.`;
   if (dataset.classes.length < 2) return "Add a second class to train.";
   // The seed decides who is in the validation set: only test images are the same for all.
   if (seeds > 1 && config.test === 0 && !dataset.parts?.includes("test"))

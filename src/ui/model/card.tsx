@@ -52,8 +52,10 @@ function Get({ facts, onDone }: Props) {
   const chosen = useSetup((setup) => setup.config.model === facts.model);
   const { download, fault } = useModels();
   const [asking, setAsking] = useState(false);
-  const running = download?.model === facts.model;
   const missing = facts.bytes - facts.present;
+  // A choice that was cancelled half-way.
+  const unfit = useImages(({ dataset, importing }) => dataset !== null && !importing) && missing <= 0 && costOf(facts) !== "none";
+  const running = download?.model === facts.model;
   const use = () => {
     chooseModel(facts);
     useModels.setState({ dropped: null });
@@ -73,7 +75,9 @@ function Get({ facts, onDone }: Props) {
       ? `${begun ? "Resume download" : "Download"} ${bytes(missing)}`
       : asking
         ? "Change the model, drop the images again"
-        : "Use this model";
+        : chosen
+          ? "Prepare the images for this model"
+          : "Use this model";
   return (
     <>
       {running && <Progress />}
@@ -83,7 +87,7 @@ function Get({ facts, onDone }: Props) {
         </Notice>
       )}
       {asking && <Loss facts={facts} />}
-      {chosen && missing <= 0 ? (
+      {chosen && missing <= 0 && !unfit ? (
         <p className="hint">This is the model of the next run.</p>
       ) : (
         <div className="row end">
