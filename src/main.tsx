@@ -5,6 +5,7 @@ import { keepImages } from "./store/keeping.ts";
 import { keepOffline } from "./store/offline.ts";
 import { confinePage } from "./store/outside.ts";
 import { followRace } from "./store/predictions.ts";
+import { followRuns } from "./store/runspinned.ts";
 import { mirrorAddress } from "./store/setup.ts";
 import { followStudies } from "./store/studies.ts";
 import { checkSupport } from "./store/support.ts";
@@ -28,6 +29,7 @@ if (!root) throw new Error("index.html has no #root.");
 mirrorAddress(window);
 followRace();
 followStudies();
+followRuns();
 void checkSupport();
 followModel();
 createRoot(root).render(

@@ -8,6 +8,7 @@ import { DEFAULTS } from "../src/store/config.ts";
 import { setModelConfig } from "../src/store/methods.ts";
 import { digestOf, keyOf, resultOf, testedOf } from "../src/store/record.ts";
 import { IDLE, type RunState } from "../src/store/run.ts";
+import { bandOf } from "../src/store/series.ts";
 import { counted, fieldOf, nextRace, nextSeed, progressOf, reduceStudy, type Study, seedsFrom, studyOf } from "../src/store/study.ts";
 import { figuresOf } from "../src/store/studyfigures.ts";
 import { parseValues, readSweep, startOf, studiesOf, writeSweep } from "../src/store/sweep.ts";
@@ -252,5 +253,31 @@ describe("what tells runs apart", () => {
   test("the seed is no part of a run's key", () => {
     expect(keyOf(config, "d")).toBe(keyOf({ ...config, seed: 8 }, "d"));
     expect(keyOf(config, "d")).not.toBe(keyOf({ ...config, steps: 11 }, "d"));
+  });
+});
+
+describe("a band", () => {
+  const line = (values: readonly number[], stride = 1) => ({ steps: values.map((_, i) => i * stride), values });
+
+  test("is the least and greatest of a few lines, read between their points", () => {
+    const band = bandOf([line([0, 4, 8]), line([2, 2], 2)]);
+    expect(band).toEqual([
+      { step: 0, mean: 1, low: 0, high: 2 },
+      { step: 1, mean: 3, low: 2, high: 4 },
+      { step: 2, mean: 5, low: 2, high: 8 },
+    ]);
+    expect(bandOf([])).toEqual([]);
+    expect(bandOf([line([1]), line([])])).toEqual([]);
+  });
+
+  test("is one standard deviation from five lines on", () => {
+    const [point] = bandOf([2, 4, 4, 4, 6].map((value) => line([value])));
+    expect(point).toEqual({ step: 0, mean: 4, low: 4 - Math.SQRT2, high: 4 + Math.SQRT2 });
+  });
+
+  test("keeps both ends when it is thinned", () => {
+    const band = bandOf([line(Array.from({ length: 1000 }, (_, i) => i))], 50);
+    expect(band.length).toBeLessThanOrEqual(52);
+    expect([band[0]?.step, band.at(-1)?.step]).toEqual([0, 999]);
   });
 });

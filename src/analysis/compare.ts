@@ -171,7 +171,7 @@ export function describeComparison(nameA: string, nameB: string, compared: Paire
       .toFixed(1)
       .replace("-", "−")
       .replace(/^−(0\.0)$/, "$1");
-  const value = `${p < 0.001 ? "p < 0.001" : `p = ${p.toPrecision(2)}`}${comparisons > 1 ? ` after correction for ${comparisons} comparisons` : ""}`;
+  const value = `${p < 0.001 ? "p < 0.001" : `p = ${p >= 0.995 ? 1 : p.toPrecision(2)}`}${comparisons > 1 ? ` after correction for ${comparisons} comparisons` : ""}`;
   const size = `${points(more - less)} points, 95 % interval ${points(low)} to ${points(high)}`;
   const figures = `${percent(more)} against ${percent(less)} of ${where}: ${size} (${value}).`;
   if (p < LEVEL) return `${winner} is ahead of ${loser} by more than chance gives: ${figures}`;

@@ -91,3 +91,51 @@ export class Series {
     }));
   }
 }
+
+/** One run's values at its steps, both in their order. */
+export interface Line {
+  readonly steps: readonly number[];
+  readonly values: readonly number[];
+}
+
+/** What several lines have at a step: their mean, and how far they spread. */
+export interface BandPoint {
+  readonly step: number;
+  readonly mean: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** So many lines and more have a standard deviation; fewer their least and greatest. */
+export const DEVIATION_FROM = 5;
+const BAND_POINTS = 160;
+
+/** Mean and band of several lines wherever all of them are, each straight between its points: runs are thinned and measured at different steps. */
+export function bandOf(lines: readonly Line[], limit = BAND_POINTS): readonly BandPoint[] {
+  if (lines.length === 0 || lines.some(({ steps }) => steps.length === 0)) return [];
+  const from = Math.max(...lines.map(({ steps }) => steps[0] ?? 0));
+  const to = Math.min(...lines.map(({ steps }) => steps.at(-1) ?? 0));
+  const all = [...new Set(lines.flatMap(({ steps }) => steps))].filter((step) => step >= from && step <= to).sort((a, b) => a - b);
+  const stride = Math.max(1, Math.ceil(all.length / limit));
+  const readers = lines.map(readerOf);
+  return all
+    .filter((_, index) => index % stride === 0 || index === all.length - 1)
+    .map((step) => {
+      const values = readers.map((at) => at(step));
+      const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+      if (values.length < DEVIATION_FROM) return { step, mean, low: Math.min(...values), high: Math.max(...values) };
+      const spread = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1));
+      return { step, mean, low: mean - spread, high: mean + spread };
+    });
+}
+
+/** Of a line, at steps that only grow. */
+function readerOf({ steps, values }: Line): (step: number) => number {
+  let at = 0;
+  return (step) => {
+    while (at < steps.length - 2 && (steps[at + 1] as number) < step) at++;
+    const [left, right] = [steps[at] as number, steps[at + 1] ?? (steps[at] as number)];
+    const [first, last] = [values[at] as number, values[at + 1] ?? (values[at] as number)];
+    return right === left ? first : first + ((last - first) * (step - left)) / (right - left);
+  };
+}

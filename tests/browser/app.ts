@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { serve } from "./harness.mjs";
+import { placeToy } from "./toymodel.ts";
 
 export interface App {
   readonly url: string;
@@ -14,7 +15,8 @@ export interface App {
   close(): void;
 }
 
-export async function startApp(): Promise<App> {
+/** `toy`: with a model that trains at once, see `toymodel.ts`. */
+export async function startApp({ toy = false } = {}): Promise<App> {
   const scratch = mkdtempSync(join(tmpdir(), "fullrank-"));
   const built = join(scratch, "dist");
   const vite = join(import.meta.dirname, "../../node_modules/vite/bin/vite.js");
@@ -24,6 +26,7 @@ export async function startApp(): Promise<App> {
     env: { ...process.env, NODE_ENV: "production" },
     stdio: ["ignore", "ignore", "inherit"],
   });
+  if (toy) placeToy(built);
   const { url, close } = await serve(built);
   return {
     url,

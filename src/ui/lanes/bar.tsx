@@ -4,8 +4,8 @@ import { lazy, Suspense } from "react";
 import { epochsOf, laneParameters, type Nearness, NUMBERS, nearness, SEEDS, stepsOf, trainingImages } from "../../store/config.ts";
 import { useImages } from "../../store/images.ts";
 import { useModels } from "../../store/models.ts";
-import { useRace } from "../../store/race.ts";
 import { useSetup } from "../../store/setup.ts";
+import { useStudy } from "../../store/studies.ts";
 import { looksOf } from "../look.ts";
 import { ModelChooser } from "../model/chooser.tsx";
 import { Icon } from "../parts/icon.tsx";
@@ -91,7 +91,7 @@ function RunLength() {
 
 function Later() {
   const config = useSetup((setup) => setup.config);
-  const race = useRace();
-  const changed = race.config !== null && race.config !== config && JSON.stringify(race.config) !== JSON.stringify(config);
+  const study = useStudy();
+  const changed = study !== undefined && study.sweep === null && JSON.stringify(study.config) !== JSON.stringify(config);
   return changed ? <p className="hint later">Changes count from the next run.</p> : null;
 }

@@ -127,7 +127,7 @@ function Chart({ drawn }: { readonly drawn: readonly Drawn[] }) {
               isAnimationActive={false}
             />
           ))}
-          <EndLabels labels={ends} />
+          <EndLabels labels={ends.map((end) => ({ ...end, id: end.name }))} />
         </ComposedChart>
       </ResponsiveContainer>
     </div>

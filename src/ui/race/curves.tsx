@@ -14,9 +14,11 @@ export interface Curve<R extends Row> {
   readonly name: string;
   readonly color: string;
   readonly dash: string;
-  /** Raw values lie faint behind their smoothed line; "line" joins its dots. */
-  readonly look: "faint" | "strong" | "dots" | "line";
+  /** Raw values lie faint behind their smoothed line; "line" joins its dots, "mean" and "thin" what points they have. */
+  readonly look: "faint" | "strong" | "dots" | "line" | "mean" | "thin";
   readonly value: (row: R) => number | null;
+  /** Least and greatest around it, filled in palely. */
+  readonly range?: (row: R) => readonly [number, number] | null;
   /** At the line's end. */
   readonly labelled: boolean;
 }
@@ -100,7 +102,7 @@ const onAxis = () => 0;
 
 function greatest<R extends Row>(rows: readonly R[], curves: readonly Curve<R>[]): number {
   let most = 0;
-  for (const { value } of curves) for (const row of rows) most = Math.max(most, value(row) ?? 0);
+  for (const { value, range } of curves) for (const row of rows) most = Math.max(most, value(row) ?? 0, range?.(row)?.[1] ?? 0);
   return most || 3;
 }
 
@@ -111,11 +113,14 @@ function ticksTo(most: number): number[] {
   return [0, 1, 2, 3, 4].map((count) => count * step);
 }
 
-function endOf<R extends Row>({ name, color, value }: Curve<R>, rows: readonly R[]) {
+function endOf<R extends Row>({ id, name, color, value }: Curve<R>, rows: readonly R[]) {
   const last = rows.findLast((row) => value(row) !== null);
   const height = last && value(last);
-  return last && typeof height === "number" ? [{ name, color, x: last.step, y: height }] : [];
+  return last && typeof height === "number" ? [{ id, name, color, x: last.step, y: height }] : [];
 }
+
+const between = (range: readonly [number, number] | null | undefined, write: (value: number) => string): string =>
+  range && range[1] > range[0] ? ` (${write(range[0])} to ${write(range[1])})` : "";
 
 interface ReadingProps<R extends Row> extends Pick<Props<R>, "curves" | "write"> {
   readonly row: R;
@@ -131,7 +136,10 @@ function Reading<R extends Row>({ row, curves, write }: ReadingProps<R>) {
           <span key={curve.id} className="reading-row">
             <i style={{ background: curve.color }} />
             {curve.name}
-            <b>{write(value)}</b>
+            <b>
+              {write(value)}
+              {between(curve.range?.(row), write)}
+            </b>
           </span>
         );
       })}

@@ -3,6 +3,8 @@ import { usePlotArea, useXAxisScale, useYAxisScale } from "recharts";
 import { useRem } from "../parts/rem.ts";
 
 export interface EndLabel {
+  /** Of its line: two may have one name. */
+  readonly id: string;
   readonly name: string;
   readonly color: string;
   readonly x: number;
@@ -24,8 +26,8 @@ export function EndLabels({ labels }: { readonly labels: readonly EndLabel[] }) 
   );
   return (
     <g className="end-labels">
-      {placed.map(({ name, color, px }, index) => (
-        <text key={name} x={px + 0.4 * rem} y={heights[index]} fill={color} dominantBaseline="central">
+      {placed.map(({ id, name, color, px }, index) => (
+        <text key={id} x={px + 0.4 * rem} y={heights[index]} fill={color} dominantBaseline="central">
           {name}
         </text>
       ))}

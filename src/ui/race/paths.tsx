@@ -19,11 +19,26 @@ export function Paths<R extends Row>({ rows, curves }: Props<R>) {
   const toY = useYAxisScale();
   if (!toX || !toY) return null;
   const place = ({ step }: R, value: number): Point => ({ x: toX(step) ?? 0, y: toY(value) ?? 0 });
+  const areaAt = (range: readonly [number, number] | null, row: R) => range && ([place(row, range[0]), place(row, range[1])] as const);
   return (
     <g fill="none" strokeLinejoin="round">
+      {curves.map(({ id, range, color }) => range && <Area key={id} points={rows.map((row) => areaAt(range(row), row))} color={color} />)}
       {curves.map(({ id, value, color, dash, look }) => {
         const values = rows.map((row) => ({ row, value: value(row) }));
         const known = values.flatMap(({ row, value }) => (value === null ? [] : [place(row, value)]));
+        if (look === "mean" || look === "thin") {
+          const thin = look === "thin";
+          return (
+            <path
+              key={id}
+              d={pathOf(known)}
+              stroke={color}
+              strokeWidth={(thin ? 0.06 : 0.13) * rem}
+              strokeOpacity={thin ? 0.65 : 1}
+              strokeDasharray={dash}
+            />
+          );
+        }
         if (look === "faint" || look === "strong") {
           const points = values.map(({ row, value }) => (value === null ? null : place(row, value)));
           const faint = look === "faint";
@@ -49,6 +64,13 @@ export function Paths<R extends Row>({ rows, curves }: Props<R>) {
       })}
     </g>
   );
+}
+
+/** What lies between the two edges of a band, on and back. */
+function Area({ points, color }: { readonly points: readonly (readonly [Point, Point] | null)[]; readonly color: string }) {
+  const known = points.filter((point) => point !== null);
+  const edge = [...known.map(([low]) => low), ...known.map(([, high]) => high).reverse()];
+  return edge.length === 0 ? null : <path d={`${pathOf(edge)}Z`} fill={color} fillOpacity={0.16} />;
 }
 
 /** A gap where there is no number. */

@@ -4,16 +4,18 @@ import { DEFAULTS } from "../../store/config.ts";
 import { useRace } from "../../store/race.ts";
 import type { RunState, Validation } from "../../store/run.ts";
 import { type CurvePoint, decimate } from "../../store/series.ts";
+import { useStudy } from "../../store/studies.ts";
+import { counted } from "../../store/study.ts";
 import { scoreOf } from "../../store/verdict.ts";
 import type { Look } from "../look.ts";
 import { count, loss, percent } from "../numbers.ts";
 import { Figure, type Table } from "../parts/figure.tsx";
 import { Term } from "../parts/term.tsx";
+import { type Banded, bandFinding, bandTable, curveOf, lastStep, useExtras, withExtras } from "./bands.ts";
 import type { Curve, Props as CurvesProps } from "./curves.tsx";
 
 /** A step on the axis; the validation's numbers only where there was one. */
-interface Mark {
-  readonly step: number;
+interface Mark extends Banded {
   readonly point: CurvePoint | null;
   readonly validation: Validation | null;
 }
@@ -32,6 +34,7 @@ const Chart = memo(function Chart(props: CurvesProps<Mark>) {
 const NO_ROWS: readonly Mark[] = [];
 /** Not drawn again for numbers that it does not show yet. */
 const Drawn = memo(Curves);
+const none = (step: number): Mark => ({ step, point: null, validation: null });
 
 interface Props {
   readonly looks: readonly Look[];
@@ -41,16 +44,24 @@ export function Losses({ looks }: Props) {
   const points = useRace((race) => race.points);
   const validations = useRace((race) => race.validations);
   const steps = useRace((race) => race.config?.steps ?? DEFAULTS.steps);
-  const rows = useMemo(() => merge(points, validations), [points, validations]);
-  const curves = useMemo(() => looks.flatMap(lossCurves), [looks]);
+  const extras = useExtras("loss");
+  const means = extras.filter(({ kind }) => kind === "mean");
+  const ended = useEnded();
+  const racing = useRace(({ phase }) => phase !== "done");
+  const own = useMemo(() => merge(points, validations), [points, validations]);
+  const rows = useMemo(() => withExtras(own, extras, none), [own, extras]);
+  const curves = useMemo(
+    () => [...(means.length > 0 ? looks.map(faintLoss).filter(() => racing) : looks.flatMap(lossCurves)), ...extras.map(curveOf<Mark>)],
+    [looks, extras, means.length, racing],
+  );
   return (
     <Figure
       title={<Term explains={<LossHelp />}>Loss</Term>}
-      finding={lossFinding(rows, validations, looks)}
-      table={() => tableOf(rows, looks)}
+      finding={bandFinding(extras, ended, loss) ?? lossFinding(own, validations, looks)}
+      table={() => (means.length > 0 ? bandTable(means, loss) : tableOf(own, looks))}
       className="loss"
     >
-      <Chart label="Loss by step" rows={rows} curves={curves} steps={steps} write={writeLoss} />
+      <Chart label="Loss by step" rows={rows} curves={curves} steps={Math.max(steps, lastStep(extras))} write={writeLoss} />
     </Figure>
   );
 }
@@ -59,8 +70,16 @@ export function Losses({ looks }: Props) {
 export const Accuracies = memo(function Accuracies({ looks }: Props) {
   const validations = useRace((race) => race.validations);
   const steps = useRace((race) => race.config?.steps ?? DEFAULTS.steps);
-  const rows = useMemo(() => merge([], validations), [validations]);
-  const curves = useMemo(() => looks.map(accuracyCurve), [looks]);
+  const extras = useExtras("accuracy");
+  const means = extras.filter(({ kind }) => kind === "mean");
+  const ended = useEnded();
+  const racing = useRace(({ phase }) => phase !== "done");
+  const own = useMemo(() => merge([], validations), [validations]);
+  const rows = useMemo(() => withExtras(own, extras, none), [own, extras]);
+  const curves = useMemo(
+    () => [...(means.length > 0 ? looks.map(faintAccuracy).filter(() => racing) : looks.map(accuracyCurve)), ...extras.map(curveOf<Mark>)],
+    [looks, extras, means.length, racing],
+  );
   const last = validations.at(-1);
   return (
     <Figure
@@ -70,11 +89,18 @@ export const Accuracies = memo(function Accuracies({ looks }: Props) {
           {last && <span className="where">{count(last.images)} images</span>}
         </>
       }
-      finding={accuracyFinding(validations, looks)}
-      table={() => tableOf(rows, looks)}
+      finding={bandFinding(extras, ended, percent) ?? accuracyFinding(validations, looks)}
+      table={() => (means.length > 0 ? bandTable(means, percent) : tableOf(own, looks))}
       className="accuracy"
     >
-      <Chart label="Validation accuracy by step" rows={rows} curves={curves} steps={steps} top={1} write={writeShare} />
+      <Chart
+        label="Validation accuracy by step"
+        rows={rows}
+        curves={curves}
+        steps={Math.max(steps, lastStep(extras))}
+        top={1}
+        write={writeShare}
+      />
     </Figure>
   );
 });
@@ -96,6 +122,21 @@ function lossCurves(look: Look, lane: number): Curve<Mark>[] {
 
 function accuracyCurve(look: Look, lane: number): Curve<Mark> {
   return { ...look, id: `accuracy ${lane}`, look: "line", value: (row) => finite(row.validation?.lanes[lane]?.accuracy), labelled: true };
+}
+
+/** The race that is on, behind the mean of those that have ended. */
+function faintLoss(look: Look, lane: number): Curve<Mark> {
+  return { ...look, id: `smooth ${lane}`, look: "faint", value: (row) => row.point?.smooth[lane] ?? null, labelled: false };
+}
+
+function faintAccuracy(look: Look, lane: number): Curve<Mark> {
+  return { ...accuracyCurve(look, lane), look: "thin", labelled: false };
+}
+
+/** Races that the means are of. */
+function useEnded(): number {
+  const study = useStudy();
+  return study ? counted(study).length : 0;
 }
 
 const writeLoss = (value: number) => value.toFixed(2);
