@@ -1,6 +1,7 @@
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { fitImages, followModel } from "./store/choice.ts";
+import { followImages } from "./store/edits.ts";
 import { keepImages } from "./store/keeping.ts";
 import { keepOffline } from "./store/offline.ts";
 import { confinePage } from "./store/outside.ts";
@@ -32,6 +33,7 @@ followStudies();
 followRuns();
 void checkSupport();
 followModel();
+followImages();
 createRoot(root).render(
   <StrictMode>
     <App />

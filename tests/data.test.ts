@@ -4,7 +4,7 @@ import { checkDataset } from "../src/data/check.ts";
 import { collect, type Progress } from "../src/data/collect.ts";
 import type { Dataset } from "../src/data/dataset.ts";
 import { openDecoder } from "../src/data/decoder.ts";
-import { removeClass, renameClass } from "../src/data/edit.ts";
+import { pickImages } from "../src/data/edit.ts";
 import { inMemory, readPixels } from "../src/data/pixels.ts";
 import { summarise } from "../src/data/report.ts";
 import { arrange } from "../src/data/source.ts";
@@ -243,7 +243,7 @@ describe("split and batches", () => {
     expect([...test]).toEqual([0, 1, 2, 10, 11, 12]);
     expect(validation).toHaveLength(4);
     expect([...train, ...validation].sort((x, y) => x - y)).toEqual([3, 4, 5, 6, 7, 8, 9, 13, 14, 15, 16, 17, 18, 19]);
-    expect([...removeClass({ ...dataset, parts }, "a").parts!]).toEqual(parts.slice(10));
+    expect(pickImages({ ...dataset, parts }, [0, 3, 19]).parts).toEqual(["test", "train", null]);
   });
 
   test("two images", () => {
@@ -268,20 +268,6 @@ describe("split and batches", () => {
 
 describe("classes", () => {
   const dataset: Dataset = { ...makeDataset({ a: 2, b: 1, c: 3 }), digests: ["0", "1", "2", "3", "4", "5"] };
-
-  test("rename, merge, remove", async () => {
-    expect(renameClass(dataset, "b", " bee ").classes).toEqual(["a", "bee", "c"]);
-    const merged = renameClass(dataset, "a", "c");
-    expect(merged.classes).toEqual(["b", "c"]);
-    expect([...merged.labels]).toEqual([1, 1, 0, 1, 1, 1]);
-    const rest = removeClass(dataset, "a");
-    expect(rest).toMatchObject({ classes: ["b", "c"], sources: dataset.sources.slice(2), digests: ["2", "3", "4", "5"] });
-    expect([...rest.labels]).toEqual([0, 1, 1, 1]);
-    expect(await readPixels(rest, [0, 3])).toEqual(await readPixels(dataset, [2, 5]));
-    expect(() => renameClass(dataset, "a", " ")).toThrow("A class needs a name.");
-    expect(() => removeClass(dataset, "x")).toThrow("There is no class named x.");
-    expect([...dataset.labels]).toEqual([0, 0, 1, 2, 2, 2]);
-  });
 
   test("table and thumbnails", () => {
     expect(classTable(dataset)[2]).toEqual({ name: "c", count: 3, images: [3, 4, 5] });

@@ -4,8 +4,9 @@ import { type ImportOptions, PROGRESS_MS } from "./collect.ts";
 import type { Dataset, Note, Preprocess } from "./dataset.ts";
 import { openDecoder } from "./decoder.ts";
 import { fileAt } from "./disk.ts";
+import { pickImages } from "./edit.ts";
 import { Catalogue, type Found, fromHex } from "./pack.ts";
-import { Places, pickPixels } from "./pixels.ts";
+import { Places } from "./pixels.ts";
 import { inOrder } from "./stream.ts";
 
 /** Of the packs that were asked last: an index of 100,000 files takes a moment to read. */
@@ -90,17 +91,4 @@ export async function prepareAgain(
   }
   const same = kept.length === total ? dataset : pickImages(dataset, kept);
   return { dataset: { ...same, size: preprocess.crop, pixels: places.end() }, notes, decoded };
-}
-
-/** A dataset of some of its images. Its classes stay, with images or without. */
-export function pickImages(dataset: Dataset, images: readonly number[]): Dataset {
-  const { digests, parts } = dataset;
-  return {
-    ...dataset,
-    pixels: pickPixels(dataset.pixels, images),
-    labels: Uint32Array.from(images, (i) => dataset.labels[i] ?? 0),
-    sources: images.map((i) => dataset.sources[i] ?? ""),
-    ...(digests && { digests: images.map((i) => digests[i] ?? "") }),
-    ...(parts && { parts: images.map((i) => parts[i] ?? null) }),
-  };
 }

@@ -1,11 +1,11 @@
-/** The images on the page: what is imported, what an import says, and changes to the classes. */
+/** The images on the page: what is imported, and what an import says. */
 import { create } from "zustand";
 import type { Imported, ImportOptions, Progress } from "../data/collect.ts";
 import type { Dataset, ImportReport, Note, Preprocess } from "../data/dataset.ts";
-import { removeClass, renameClass } from "../data/edit.ts";
+import { pickImages } from "../data/edit.ts";
 import { fromFiles } from "../data/folder.ts";
 import { importImages } from "../data/importer.ts";
-import { pickImages, prepareAgain } from "../data/original.ts";
+import { prepareAgain } from "../data/original.ts";
 import { lostPixels } from "../data/pixels.ts";
 import { openSample, SAMPLES } from "../data/samples.ts";
 import { enter } from "../data/shelf.ts";
@@ -46,7 +46,7 @@ let abort: AbortController | undefined;
 
 /** Folders, zips and files, into `className` where it is given and else into the class of their folder. */
 export function importFiles(files: Iterable<File>, className?: string): Promise<void> {
-  return takeOwn(fromFiles([...files], className));
+  return takeOwn(fromFiles([...files], className), className !== undefined);
 }
 
 /** What was dropped, listed already. */
@@ -77,22 +77,6 @@ export function clearImages(): void {
 
 export function dismissImportFault(): void {
   useImages.setState({ fault: null });
-}
-
-export function rename(from: string, to: string): void {
-  edit((dataset) => renameClass(dataset, from, to));
-}
-
-export function remove(name: string): void {
-  edit((dataset) => removeClass(dataset, name));
-  useSetup.getState().setSample(null);
-}
-
-function edit(change: (dataset: Dataset) => Dataset): void {
-  const { dataset } = useImages.getState();
-  if (!dataset) return;
-  const edited = change(dataset);
-  useImages.setState({ dataset: edited.labels.length > 0 ? edited : null });
 }
 
 async function takeOwn(source: Promise<Source>, intoClass = false): Promise<void> {

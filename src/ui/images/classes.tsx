@@ -2,8 +2,9 @@
 import { useEffect, useMemo, useRef, useState } from "react";
 import type { Dataset } from "../../data/dataset.ts";
 import { type ClassRow, classTable } from "../../data/table.ts";
+import { drop as dropClasses, rename } from "../../store/bench.ts";
 import { takeDrop } from "../../store/dropped.ts";
-import { importFiles, remove, rename } from "../../store/images.ts";
+import { importFiles } from "../../store/images.ts";
 import { ask } from "../../store/predictions.ts";
 import { count } from "../numbers.ts";
 import { Choose, useDrop } from "../parts/drop.tsx";
@@ -71,7 +72,7 @@ function ClassItem({ row, dataset, share }: ItemProps) {
       </td>
       <td className="class-count">{count(row.count)}</td>
       <td>
-        <button type="button" className="quiet" aria-label={`Remove class ${row.name}`} onClick={() => remove(row.name)}>
+        <button type="button" className="quiet" aria-label={`Remove class ${row.name}`} onClick={() => dropClasses([row.name])}>
           <Icon name="close" />
         </button>
       </td>

@@ -1,0 +1,97 @@
+/** What can be done to the images, each as a step with a name; and which classes are chosen while they are worked on. */
+import { create } from "zustand";
+import type { Part } from "../data/dataset.ts";
+import {
+  addClass,
+  type Bench,
+  deleteImages,
+  dropClasses,
+  evenOut,
+  fixParts,
+  mergeClasses,
+  moveImages,
+  renameClass,
+  restoreImages,
+  setParts,
+} from "../data/edit.ts";
+import { heldOut } from "../data/surveyor.ts";
+import type { Places } from "../data/surveyworker.ts";
+import { edit } from "./edits.ts";
+import { useImages } from "./images.ts";
+
+interface Workbench {
+  readonly open: boolean;
+  /** Names; none means all classes. */
+  readonly chosen: ReadonlySet<string>;
+}
+
+export const useBench = create<Workbench>()(() => ({ open: false, chosen: new Set<string>() }));
+
+export const openBench = (open: boolean) => useBench.setState({ open, chosen: new Set() });
+export const choose = (names: Iterable<string>) => useBench.setState({ chosen: new Set(names) });
+
+export const PART_WORDS: Readonly<Record<Part, string>> = { train: "training", validation: "validation", test: "test" };
+
+const images = (count: number): string => (count === 1 ? "one image" : `${count.toLocaleString("en")} images`);
+const within = (change: (dataset: Bench["dataset"]) => Bench["dataset"]) => (bench: Bench) => ({
+  ...bench,
+  dataset: change(bench.dataset),
+});
+
+/** Where there is a class of that name, the two become one. */
+export function rename(from: string, to: string): void {
+  const merges = useImages.getState().dataset?.classes.includes(to.trim()) ?? false;
+  edit(
+    merges ? `merge ${from} into ${to}` : `rename ${from} to ${to}`,
+    within((dataset) => renameClass(dataset, from, to)),
+  );
+  choose([to.trim()]);
+}
+
+export function merge(from: readonly string[], to: string): void {
+  edit(
+    `merge ${from.length} classes into ${to}`,
+    within((dataset) => mergeClasses(dataset, from, to)),
+  );
+  choose([to]);
+}
+
+export function drop(names: readonly string[]): void {
+  edit(names.length === 1 ? `remove the class ${names[0]}` : `remove ${names.length} classes`, (bench) => dropClasses(bench, names));
+  choose([]);
+}
+
+export function add(name: string): void {
+  edit(
+    `add the class ${name}`,
+    within((dataset) => addClass(dataset, name)),
+  );
+}
+
+export function move(chosen: readonly number[], to: string): void {
+  edit(
+    `move ${images(chosen.length)} to ${to}`,
+    within((dataset) => moveImages(dataset, chosen, to)),
+  );
+}
+
+export function discard(chosen: readonly number[]): void {
+  edit(`delete ${images(chosen.length)}`, (bench) => deleteImages(bench, chosen));
+}
+
+/** @param chosen images of the bin */
+export function restore(chosen: readonly number[]): void {
+  edit(`restore ${images(chosen.length)}`, (bench) => restoreImages(bench, chosen));
+}
+
+/** Puts images into a part, and fixes the others where they are; with null they are left to the split again. */
+export function assign(chosen: readonly number[], part: Part | null, places: Places): void {
+  edit(
+    part ? `put ${images(chosen.length)} into ${PART_WORDS[part]}` : `leave the part of ${images(chosen.length)} to the split`,
+    within((dataset) => setParts(part ? fixParts(dataset, heldOut(places)) : dataset, chosen, part)),
+  );
+}
+
+export function even(most: number, seed: number, places: Places): void {
+  edit(`even out to ${images(most)} a class`, (bench) => evenOut(bench, most, seed, heldOut(places)));
+}
