@@ -68,8 +68,31 @@ function active(x: Float64Array, act: Family["act"], inner: number): Float64Arra
   });
 }
 
-/** x (B·T, width) → after the last block. */
-export function encode(all: Numbers, family: Family, x: Float64Array, batch: number, causal = false): Float64Array {
+/** softmax(q kᵀ / √d) of one image: (heads, T, T). */
+function weightsOf(q: Float64Array, k: Float64Array, width: number, heads: number): Float64Array {
+  const [tokens, head] = [q.length / width, width / heads];
+  const rows = Array.from({ length: heads * tokens }, (_, row) => {
+    const [h, t] = [Math.floor(row / tokens), row % tokens];
+    const scores = Array.from({ length: tokens }, (__, s) => {
+      let dot = 0;
+      for (let i = 0; i < head; i++) dot += q[t * width + h * head + i]! * k[s * width + h * head + i]!;
+      return Math.exp(dot / Math.sqrt(head));
+    });
+    const total = scores.reduce((a, b) => a + b, 0);
+    return scores.map((score) => score / total);
+  });
+  return Float64Array.from(rows.flat());
+}
+
+/** x (B·T, width) → after the last block. With one image, `weights` gets those of each block's attention. */
+export function encode(
+  all: Numbers,
+  family: Family,
+  x: Float64Array,
+  batch: number,
+  causal = false,
+  weights?: Float64Array[],
+): Float64Array {
   const { width, heads, eps, act, scales } = family;
   const shape = [x.length / width, width];
   for (let i = 0; i < family.depth; i++) {
@@ -81,6 +104,7 @@ export function encode(all: Numbers, family: Family, x: Float64Array, batch: num
     };
     const h = norm(all, norm1, x, width, eps);
     const inputs = { q: linear(all, q!, h, width), k: linear(all, k!, h, width), v: linear(all, v!, h, width) };
+    weights?.push(weightsOf(inputs.q, inputs.k, width, heads));
     const mixed = attention.reference(inputs, { q: shape, k: shape, v: shape }, { batch, heads, causal });
     x = sum(x, scaled(linear(all, out!, mixed, width), 0));
     const inner = part(all, `${fc2}.weight`).length / width;

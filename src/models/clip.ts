@@ -71,6 +71,7 @@ export function visionTower(scope: Scope, vision: Vision): VisionTower {
       size,
       width,
       tokens: count,
+      special: 1,
       features: (pass, pixels) => pass.tape.apply(pool, { x: states(pass, pixels) }, { tokens: count, kind: "mean", from: 1 }),
     },
     classToken: (pass, pixels) => states(pass, pixels, (x) => pass.tape.apply(pool, { x }, { tokens: count, kind: "row" })),

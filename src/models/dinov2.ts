@@ -45,6 +45,7 @@ function imageTower(scope: Scope, config: Dinov2): ImageTower {
     size: wanted * patch,
     width: 2 * width,
     tokens: count,
+    special: first,
     features(pass, pixels) {
       const { tape } = pass;
       const batch = pixels.shape[0] as number;

@@ -130,7 +130,8 @@ function block(scope: Scope, sizes: Encoder, names: BlockNames, index: number, c
   return (pass, x, batch, pick = (rows) => rows) => {
     const { tape } = pass;
     const [q, k, v] = qkv(pass, norm1(pass, x)) as [Tensor, Tensor, Tensor];
-    const mixed = tape.apply(attention, { q, k, v }, { batch, heads, causal });
+    const { y: mixed, saved } = tape.record(attention, { q, k, v }, { batch, heads, causal, ...(pass.taps && { keep: true }) });
+    if (saved.w) pass.taps?.set(`block.${index}.weights`, saved.w);
     const middle = out(pass, pick(mixed), pick(x));
     const wide = fc1(pass, norm2(pass, middle));
     const active = activation === "swiglu" ? tape.apply(swiglu, { x: wide }, {}) : tape.apply(gelu, { x: wide }, { kind: activation });

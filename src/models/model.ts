@@ -39,6 +39,11 @@ export interface Pass {
   linear(site: Site, x: Tensor, add?: Tensor): Tensor;
   /** The same of several sites of one shape that read the same x (rows, in): a result (rows, out) for each. */
   linears(sites: readonly Site[], x: Tensor): readonly Tensor[];
+  /**
+   * Where a recording asks for what is inside, it finds it here, by name; without it nothing is kept. "block.3.weights": attention's
+   * weights (B · heads, T, stride), of which the first T numbers of a row count.
+   */
+  readonly taps?: Map<string, Tensor>;
 }
 
 /** `add` (rows, out) is summed into the result: the residual stream costs no launch of its own. */
@@ -148,6 +153,8 @@ export interface ImageTower {
   readonly size: number;
   /** Rows of activations that an image has inside. */
   readonly tokens: number;
+  /** How many of them come before the patches' own: the class token, one that was taught by another model, registers. */
+  readonly special: number;
   /** Numbers in the pooled features. */
   readonly width: number;
   /** pixels (B, 3, size, size) → what transformers' image classifier of this model reads (B, width). */

@@ -47,7 +47,8 @@ function renamed(name: string): string {
 
 function imageTower(scope: Scope, vit: Vit, distilled: boolean): ImageTower {
   const { width, size, across, eps } = vit;
-  const count = across ** 2 + (distilled ? 2 : 1);
+  const special = distilled ? 2 : 1;
+  const count = across ** 2 + special;
   const at = scope.at("embeddings");
   const cls = at.tensor("cls_token", [1, 1, width]);
   const extra = distilled ? at.tensor("distillation_token", [1, 1, width]) : undefined;
@@ -59,6 +60,7 @@ function imageTower(scope: Scope, vit: Vit, distilled: boolean): ImageTower {
     size,
     width,
     tokens: count,
+    special,
     features(pass, pixels) {
       const { tape } = pass;
       const batch = pixels.shape[0] as number;

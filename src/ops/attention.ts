@@ -9,6 +9,8 @@ export interface Attention {
   readonly heads: number;
   /** Row t sees keys 0 … t, as in CLIP's text tower. */
   readonly causal?: boolean;
+  /** The weights are kept however many they are, for one image (or text): somebody looks at them. */
+  readonly keep?: boolean;
 }
 
 /** y = softmax(q kᵀ / √head) v per image and head; q, k, v, y are (batch · tokens, heads · head). */
@@ -25,7 +27,7 @@ export const attention = defineOp<"q" | "k" | "v", never, Attention>({
       const w = r.out(s.shape);
       rows(r, "forward", size, some, { s, w, softmax });
       mixed(r, size, some, w, v, y);
-      if (all.length === 1 && size.stride <= KEPT * size.head) saved.w = w;
+      if (all.length === 1 && (cfg.keep || size.stride <= KEPT * size.head)) saved.w = w;
     }
     return { y, saved };
   },

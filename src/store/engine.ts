@@ -5,7 +5,15 @@ import type { RunEvent } from "../train/run.ts";
 
 type Without<M, K extends PropertyKey> = M extends unknown ? Omit<M, K> : never;
 type Question = Without<Exclude<Extract<ToWorker, { readonly id: number }>, { readonly type: "cancel" }>, "id">;
-type Answers = { inspect: "model"; fetch: "fetched"; adapter: "adapter"; export: "exported"; predict: "prediction" };
+type Answers = {
+  inspect: "model";
+  fetch: "fetched";
+  adapter: "adapter";
+  export: "exported";
+  predict: "prediction";
+  attention: "attention";
+  embed: "embeddings";
+};
 type Answer<Q extends Question> = Extract<FromWorker, { readonly type: Answers[Q["type"]] }>;
 type AnyAnswer = Answer<Question>;
 

@@ -53,15 +53,24 @@ export function prompts(template: string, classes: readonly string[]): string[] 
 /** pixels (B, 3, size, size), normalised → logits (B, classes). `trained` gives the linear head's tensors by name. */
 export function classify(pass: Pass, model: Model, pixels: Tensor, head: Head, trained: (name: string) => Tensor): Tensor {
   const { tape } = pass;
+  const features = pooled(pass, model, pixels, head);
   if (head.kind === "linear") {
-    const features = model.image.features(pass, pixels);
     return tape.apply(matmul, { a: features, b: trained(HEAD.weight), bias: trained(HEAD.bias) }, { transB: true });
   }
-  const { text } = model;
-  if (!text) throw new Error("This model has no text tower; choose the learned linear head.");
-  const unit = tape.apply(l2norm, { x: text.embedImages(pass, pixels) }, {});
+  const { text } = towers(model);
   const classes = head.kind === "text" ? head.classes : tape.apply(l2norm, { x: text.embedTexts(pass, head.ids, head.ends) }, {});
-  return tape.apply(temperature, { x: tape.apply(matmul, { a: unit, b: classes }, { transB: true }), scale: text.scale }, {});
+  return tape.apply(temperature, { x: tape.apply(matmul, { a: features, b: classes }, { transB: true }), scale: text.scale }, {});
+}
+
+/** pixels (B, 3, size, size), normalised → what the head compares (B, width): pooled features, or unit embeddings among the classes' own. */
+export function pooled(pass: Pass, model: Model, pixels: Tensor, head: Pick<Head, "kind">): Tensor {
+  if (head.kind === "linear") return model.image.features(pass, pixels);
+  return pass.tape.apply(l2norm, { x: towers(model).text.embedImages(pass, pixels) }, {});
+}
+
+function towers({ image, text }: Model): Required<Model> {
+  if (!text) throw new Error("This model has no text tower; choose the learned linear head.");
+  return { image, text };
 }
 
 /** The tensors of the model that turn images into logits; a dual encoder with a linear head leaves some of its own aside. */

@@ -1,6 +1,8 @@
 /** The messages between the page and the training worker. The worker is the only bridge between engine and page. */
 import type { Dataset } from "../data/dataset.ts";
 import type { Fault } from "../gpu/device.ts";
+import type { AttentionMaps } from "./attention.ts";
+import type { Embeddings } from "./embedding.ts";
 import type { Prediction, RunConfig, RunEvent } from "./run.ts";
 
 /** Files of a folder by path, with "/". */
@@ -95,6 +97,10 @@ export type ToWorker =
   | { readonly type: "reset" }
   /** (size, size, 3) RGB of one image, prepared like the dataset's. */
   | { readonly type: "predict"; readonly id: number; readonly pixels: Uint8Array }
+  /** Where every lane looks in such an image. Answered by "attention" or "refused". */
+  | { readonly type: "attention"; readonly id: number; readonly pixels: Uint8Array }
+  /** What the head sees of some images of the run's dataset. Answered by "embeddings" or "refused". */
+  | { readonly type: "embed"; readonly id: number; readonly images: Uint32Array }
   /** Looks a model up: reads its small files and the sizes of the others. Answered by "model" or "refused". */
   | { readonly type: "inspect"; readonly id: number; readonly model: string; readonly sources: Sources }
   /** Fetches a model's files into the browser's storage. Answered by "fetched" messages, the last one with done = all, or "refused". */
@@ -114,6 +120,9 @@ export type ToWorker =
 export type FromWorker =
   | { readonly type: "event"; readonly event: RunEvent }
   | { readonly type: "prediction"; readonly id: number; readonly prediction: Prediction }
+  /** Both of one moment: after `step`. */
+  | { readonly type: "attention"; readonly id: number; readonly step: number; readonly maps: AttentionMaps }
+  | { readonly type: "embeddings"; readonly id: number; readonly step: number; readonly embeddings: Embeddings }
   | { readonly type: "model"; readonly id: number; readonly facts: ModelFacts }
   | { readonly type: "fetched"; readonly id: number; readonly done: number; readonly all: number; readonly file: string }
   | { readonly type: "adapter"; readonly id: number; readonly facts: AdapterFacts }

@@ -55,11 +55,16 @@ export interface Input {
   readonly weights?: Tensor | undefined;
 }
 
-function logits({ backbone, batch, head, mean, std }: Input, pass: Pass, lane: Lane | undefined): Tensor {
+/** The model as the lane, or who has none, sees it, and the batch as its input (B, 3, size, size). */
+export function inputs({ backbone, batch, mean, std }: Omit<Input, "head">, pass: Pass, lane: Lane | undefined) {
   const { model } = backbone.through(lane?.own ?? new Map());
   const as = { size: model.image.size, mean, std };
-  const pixels = batch.views?.apply(pass.tape, batch.pixels, as) ?? pass.tape.apply(normalize, { pixels: batch.pixels }, as);
-  return classify(pass, model, pixels, head, (name) => {
+  return { model, pixels: batch.views?.apply(pass.tape, batch.pixels, as) ?? pass.tape.apply(normalize, { pixels: batch.pixels }, as) };
+}
+
+function logits(input: Input, pass: Pass, lane: Lane | undefined): Tensor {
+  const { model, pixels } = inputs(input, pass, lane);
+  return classify(pass, model, pixels, input.head, (name) => {
     if (!lane) throw new Error("A linear head belongs to a lane");
     return lane.tensor(name);
   });

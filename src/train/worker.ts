@@ -1,8 +1,11 @@
 /** The training worker: fetches models, runs one session at a time, answers predictions, reads adapters and writes exports. */
 import { type Gpu, openGpu } from "../gpu/device.ts";
+import { attentionMaps } from "./attention.ts";
 import { keepChoices, recallChoices } from "./choices.ts";
+import { embeddings } from "./embedding.ts";
 import { faultOf } from "./fault.ts";
 import type { Hold, Origin } from "./handover.ts";
+import { InputError } from "./input.ts";
 import { fetchModel, inspectModel, openModel } from "./open.ts";
 import type { FromWorker, ToWorker } from "./protocol.ts";
 import type { Race } from "./race.ts";
@@ -102,6 +105,13 @@ async function handOver(order: Extract<ToWorker, { type: "export" }>): Promise<F
   return { type: "exported", id: order.id, ...(await exportRun(mine?.race, mine?.origin, order, hold)) };
 }
 
+/** What `work` reads of the race, all of one moment. Throws InputError when there is none. */
+function ofRace<T>(work: (race: Race) => Promise<T>): Promise<T> {
+  const { race, controls } = current ?? {};
+  if (!race || !controls) throw new InputError("There is no run to ask.", "Train, then ask again.");
+  return controls.hold(() => work(race));
+}
+
 self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
   switch (data.type) {
     case "start":
@@ -121,6 +131,16 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
       void current?.race?.predict(data.pixels).then(
         (prediction) => post({ type: "prediction", id: data.id, prediction }),
         (error: unknown) => post({ type: "event", event: { type: "failed", fault: faultOf(error) } }),
+      );
+      return;
+    case "attention":
+      void answer(data.id, () =>
+        ofRace(async (race) => ({ type: "attention", id: data.id, step: race.steps, maps: await attentionMaps(race, data.pixels) })),
+      );
+      return;
+    case "embed":
+      void answer(data.id, () =>
+        ofRace(async (race) => ({ type: "embeddings", id: data.id, step: race.steps, embeddings: await embeddings(race, data.images) })),
       );
       return;
     case "inspect":
