@@ -11,7 +11,7 @@ import { tensor } from "../src/tensor/tensor.ts";
 import { attentionMaps, gazeOf, rollout } from "../src/train/attention.ts";
 import { buildModel } from "../src/train/catalog.ts";
 import { embeddings } from "../src/train/embedding.ts";
-import { frozenPass } from "../src/train/lane.ts";
+import { frozenPass } from "../src/train/frozen.ts";
 import { embedImages, encode, type Family, type Images, type Numbers, norm } from "./definition.ts";
 import { gpu } from "./gpu.ts";
 import { relativeError } from "./model.ts";

@@ -1,7 +1,10 @@
 /** The paper's analyses on the CPU, against NumPy's numbers, and what the page keeps of them. */
 import { describe, expect, test } from "vitest";
+import { overlapsOf } from "../src/analysis/analyst.ts";
 import { DUST, meanSpectrum } from "../src/analysis/spectrum.ts";
+import { amplification, type Directions, frobenius, leadingDirections, overlapOf } from "../src/analysis/subspace.ts";
 import { layersIn, MOMENTS, measured, type RankMoment, remember } from "../src/store/paper.ts";
+import { chanceOf, meanPhi, phiMap, phiOf } from "../src/store/paperoverlap.ts";
 import type { LayerRank } from "../src/train/run.ts";
 
 const close = (got: ArrayLike<number>, want: readonly number[], digits = 12): void => {
@@ -82,5 +85,115 @@ describe("history of ranks", () => {
     const of = (...paths: [string, number][]) => [{ step: 1, layers: paths.map(([path, block]) => layer(path, block, 1)) }];
     const rows = layersIn([of(["a", 0], ["c", 1]), [], of(["b", 0], ["c", 1])]);
     expect(rows.map(({ path }) => path)).toEqual(["a", "b", "c"]);
+  });
+});
+
+/** The numbers of a 32-bit linear congruential generator in ±0.5, which NumPy draws in the same way. */
+function drawn(seed: number, count: number): Float32Array<ArrayBuffer> {
+  let state = seed;
+  return Float32Array.from({ length: count }, () => {
+    state = (Math.imul(1664525, state) + 1013904223) >>> 0;
+    return state / 2 ** 32 - 0.5;
+  });
+}
+
+describe("shared directions", () => {
+  // A, B = draw(1, 84).reshape(12, 7), draw(2, 84).reshape(12, 7); C = draw(3, 24).reshape(12, 2) @ draw(4, 14).reshape(2, 7), as float32
+  // U, S, V = np.linalg.svd(·, full_matrices=False); φ = np.linalg.norm(UA[:, :i].T @ UB[:, :j]) ** 2 / min(i, j)
+  const [A, B] = [drawn(1, 84), drawn(2, 84)];
+  const [up, down] = [drawn(3, 24), drawn(4, 14)];
+  const C = Float32Array.from({ length: 84 }, (_, i) => {
+    const [row, column] = [Math.floor(i / 7), i % 7];
+    return up[2 * row]! * down[column]! + up[2 * row + 1]! * down[7 + column]!;
+  });
+  const [a, b, c] = [A, B, C].map((matrix) => leadingDirections(matrix, 12, 7, 64)) as [Directions, Directions, Directions];
+
+  test("directions are NumPy's, as many as there are, and orthonormal, for tall and wide matrices", () => {
+    close(
+      a.sigma,
+      [
+        1.5127300412105569, 1.2939756992884606, 1.2130970781083728, 0.9752621831062999, 0.8404962124796443, 0.6288390502387136,
+        0.28407505159400603,
+      ],
+      6,
+    );
+    expect(c.sigma).toHaveLength(2);
+    expect(leadingDirections(A, 12, 7, 3).sigma).toHaveLength(3);
+    const turned = Float32Array.from(A, (_, i) => A[(i % 12) * 7 + Math.floor(i / 12)]!);
+    const wide = leadingDirections(turned, 7, 12, 64);
+    close(wide.sigma, [...a.sigma], 12);
+    for (const [vectors, width] of [
+      [a.left, 12],
+      [a.right, 7],
+      [wide.left, 7],
+      [wide.right, 12],
+      [c.left, 12],
+      [c.right, 7],
+    ] as const) {
+      const phi = overlapOf(vectors, vectors, width);
+      for (let i = 0, n = vectors.length / width; i < n; i++) expect(phi[i * n + i]).toBeCloseTo(1, 6);
+    }
+  });
+
+  test.each([
+    ["left", 1, 1, 0.028346288005008064],
+    ["left", 2, 3, 0.16401980251730003],
+    ["left", 3, 2, 0.1755086125811636],
+    ["left", 7, 7, 0.6192563832069194],
+    ["left", 4, 6, 0.5778856840754724],
+    ["right", 1, 1, 0.05547051942401959],
+    ["right", 2, 3, 0.5697702196789065],
+    ["right", 3, 2, 0.3939403618476553],
+    ["right", 7, 7, 1.0000000000000004],
+    ["right", 4, 6, 0.8756673575564736],
+  ] as const)("φ of %s singular vectors at i = %i, j = %i is NumPy's", (side, i, j, want) => {
+    const phi = overlapOf(a[side], b[side], side === "left" ? 12 : 7);
+    expect(phi[(i - 1) * 7 + j - 1]).toBeCloseTo(want, 6);
+  });
+
+  test("φ with an update of rank 2 ends at its second direction", () => {
+    const phi = overlapOf(a.left, c.left, 12);
+    expect(phi).toHaveLength(14);
+    close([phi[0]!, phi[3]!, phi[13]!], [0.29692343766819884, 0.178919314361626, 0.27714142946811554], 6);
+  });
+
+  test("φ does not change with the size or the sign of an update, and the same update shares all", () => {
+    const scaled = leadingDirections(
+      A.map((value) => -1e-20 * value),
+      12,
+      7,
+      64,
+    );
+    const phi = overlapOf(a.left, scaled.left, 12);
+    for (let k = 0; k < 7; k++) expect(phi[8 * k]).toBeCloseTo(1, 5);
+  });
+
+  // np.linalg.norm(B) / np.linalg.norm(UB[:, :k].T @ A @ VB[:k].T)
+  test("amplification is NumPy's", () => {
+    const of = amplification(frobenius(B), b, A, 12, 7);
+    close([of[0]!, of[1]!, of[2]!, of[6]!], [12.557659684280958, 5.631389060218171, 3.231109813582989, 1.1885187728956876], 5);
+    close(amplification(frobenius(C), c, A, 12, 7), [3.832697675332955, 1.2072370839368156], 5);
+  });
+
+  test("a zero, a non-finite and a missing update have no directions, and the others go on", () => {
+    const question = { kind: "overlap", rows: 12, cols: 7 } as const;
+    const { counts, pairs, amplifications } = overlapsOf({
+      ...question,
+      weight: A,
+      deltas: [B, new Float32Array(84), C.with(3, Number.NaN), null, C],
+    });
+    expect(counts).toEqual([7, 7, 0, 0, 0, 2]);
+    expect(pairs).toHaveLength(15);
+    expect(amplifications.map(({ length }) => length)).toEqual([7, 0, 0, 0, 2]);
+    const layer = { path: "a", block: 0, target: "q", rows: 12, cols: 7, counts, pairs, amplifications };
+    expect(phiOf(layer, -1, 0, "left", 2, 3)).toBeCloseTo(0.16401980251730003, 6);
+    expect(phiOf(layer, 0, -1, "left", 3, 2)).toBeCloseTo(0.16401980251730003, 6);
+    expect(phiOf(layer, 0, 1, "left", 1, 1)).toBeNaN();
+    expect(phiOf(layer, -1, 4, "left", 1, 3)).toBeNaN();
+    const map = phiMap([layer, layer], 4, -1, "left");
+    expect([map.rows, map.columns]).toEqual([2, 7]);
+    expect(map.values[1 * 7 + 6]).toBeCloseTo(0.27714142946811554, 6);
+    expect(meanPhi([layer, { ...layer, counts: [7, 7, 0, 0, 0, 0] }], -1, 4, "left", 7, 2)).toBeCloseTo(0.27714142946811554, 6);
+    expect(chanceOf([layer], "right", 2, 3)).toBeCloseTo(3 / 7, 12);
   });
 });

@@ -1,6 +1,7 @@
-/** Rank metrics off the training thread: a queue in front of `worker.ts`. */
+/** Rank metrics off the training thread. */
+import { openQueue } from "./queue.ts";
 import type { RankMetrics } from "./rank.ts";
-import type { RankReply, RankRequest } from "./worker.ts";
+import type { RankQuestion } from "./worker.ts";
 
 export interface Ranker {
   /**
@@ -14,38 +15,10 @@ export interface Ranker {
 
 /** Starts a worker where there are workers; elsewhere (Node) the work is done in place. */
 export function openRanker(): Ranker {
-  if (typeof Worker === "undefined") {
-    const rank: Ranker["rank"] = async (delta, rows, cols) => (await import("./rank.ts")).rankOf(delta, rows, cols);
-    return { rank, close: () => undefined };
-  }
-
-  const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
-  const waiting = new Map<number, { resolve(metrics: RankMetrics): void; reject(error: Error): void }>();
-  let sent = 0;
-  let failure: Error | undefined;
-  const fail = (error: Error): void => {
-    failure = error;
-    worker.terminate();
-    for (const { reject } of waiting.values()) reject(error);
-    waiting.clear();
-  };
-  worker.onmessage = ({ data }: MessageEvent<RankReply>) => {
-    const request = waiting.get(data.id);
-    waiting.delete(data.id);
-    if ("metrics" in data) request?.resolve(data.metrics);
-    else request?.reject(new Error(data.error));
-  };
-  worker.onerror = ({ message }) => fail(new Error(`The rank worker failed: ${message}`));
-
-  return {
-    rank(delta, rows, cols) {
-      if (failure) return Promise.reject(failure);
-      const id = sent++;
-      return new Promise((resolve, reject) => {
-        waiting.set(id, { resolve, reject });
-        worker.postMessage({ id, delta, rows, cols } satisfies RankRequest, [delta.buffer]);
-      });
-    },
-    close: () => fail(new Error("The ranker was closed.")),
-  };
+  const { ask, close } = openQueue<RankQuestion, RankMetrics>(
+    "rank",
+    () => new Worker(new URL("./worker.ts", import.meta.url), { type: "module" }),
+    async ({ delta, rows, cols }) => (await import("./rank.ts")).rankOf(delta, rows, cols),
+  );
+  return { rank: (delta, rows, cols) => ask({ delta, rows, cols }, [delta.buffer]), close };
 }

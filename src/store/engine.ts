@@ -1,6 +1,6 @@
 /** A worker of the engine, and the questions that it has still to answer. */
 import type { Fault } from "../gpu/device.ts";
-import type { FromWorker, ToWorker } from "../train/protocol.ts";
+import type { FromWorker, PaperQuestion, ToWorker } from "../train/protocol.ts";
 import type { RunEvent } from "../train/run.ts";
 
 type Without<M, K extends PropertyKey> = M extends unknown ? Omit<M, K> : never;
@@ -13,6 +13,8 @@ type Answers = {
   predict: "prediction";
   attention: "attention";
   embed: "embeddings";
+} & {
+  [K in PaperQuestion["type"]]: K;
 };
 type Answer<Q extends Question> = Extract<FromWorker, { readonly type: Answers[Q["type"]] }>;
 type AnyAnswer = Answer<Question>;
@@ -80,6 +82,7 @@ export class Engine {
         onAnswer: (answer) => {
           onPart?.(answer as Answer<Q>);
           // While a file is named, it has still to be checked.
+          if ("more" in answer && answer.more) return;
           if (answer.type === "fetched" && (answer.done < answer.all || answer.file !== "")) return;
           end();
           resolve(answer as Answer<Q>);

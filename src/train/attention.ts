@@ -6,7 +6,7 @@ import type { ImageTower, Pass } from "../models/model.ts";
 import { runOnce } from "../tensor/once.ts";
 import { Tape } from "../tensor/tape.ts";
 import { byteLength, type Tensor } from "../tensor/tensor.ts";
-import { frozenPass } from "./lane.ts";
+import { frozenPass } from "./frozen.ts";
 import type { Race } from "./race.ts";
 import { Batch, inputs } from "./record.ts";
 

@@ -4,8 +4,8 @@ import { readback, storage, write } from "../gpu/memory.ts";
 import { Arena } from "../tensor/plan.ts";
 import { Tape } from "../tensor/tape.ts";
 import { byteLength } from "../tensor/tensor.ts";
+import { frozenPass } from "./frozen.ts";
 import { pooled } from "./head.ts";
-import { frozenPass } from "./lane.ts";
 import type { Race } from "./race.ts";
 import { Batch, inputs } from "./record.ts";
 

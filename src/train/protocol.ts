@@ -3,6 +3,7 @@ import type { Dataset } from "../data/dataset.ts";
 import type { Fault } from "../gpu/device.ts";
 import type { AttentionMaps } from "./attention.ts";
 import type { Embeddings } from "./embedding.ts";
+import type { LayerOverlap } from "./overlap.ts";
 import type { Prediction, RunConfig, RunEvent } from "./run.ts";
 
 /** Files of a folder by path, with "/". */
@@ -75,7 +76,24 @@ export interface OnnxUnchecked {
   readonly failed: string;
 }
 
+/** Analyses of the run that is there. Each is answered in parts, of which the last has `more` false, or "refused"; "cancel" ends it. */
+export type PaperQuestion =
+  /** Which directions the updates share, one layer a part. */
+  { readonly type: "overlap"; readonly id: number };
+
+export type PaperAnswer = {
+  readonly type: "overlap";
+  readonly id: number;
+  /** The step whose weights were compared. */
+  readonly step: number;
+  readonly layer: LayerOverlap;
+  readonly done: number;
+  readonly all: number;
+  readonly more: boolean;
+};
+
 export type ToWorker =
+  | PaperQuestion
   /** The dataset's arrays are copied, so that the page keeps them whatever happens to the worker. */
   | {
       readonly type: "start";
@@ -105,7 +123,7 @@ export type ToWorker =
   | { readonly type: "inspect"; readonly id: number; readonly model: string; readonly sources: Sources }
   /** Fetches a model's files into the browser's storage. Answered by "fetched" messages, the last one with done = all, or "refused". */
   | { readonly type: "fetch"; readonly id: number; readonly model: string; readonly sources: Sources }
-  /** Stops a fetch; what has arrived is kept for the next one. */
+  /** Stops a fetch, of which what has arrived is kept for the next one, or an analysis. */
   | { readonly type: "cancel"; readonly id: number }
   /** Looks at a PEFT folder. Answered by "adapter" or "refused". */
   | {
@@ -118,6 +136,7 @@ export type ToWorker =
   | { readonly type: "export"; readonly id: number; readonly lane: number; readonly options: ExportOptions };
 
 export type FromWorker =
+  | PaperAnswer
   | { readonly type: "event"; readonly event: RunEvent }
   | { readonly type: "prediction"; readonly id: number; readonly prediction: Prediction }
   /** Both of one moment: after `step`. */

@@ -36,6 +36,8 @@ export class Race {
   readonly setup: RaceSetup;
   /** Steps queued so far. */
   steps = 0;
+  /** The step of the last snapshot. */
+  taken: number | undefined;
   readonly #adamw: AdamW;
   readonly #batchOf: (step: number) => Uint32Array;
   readonly #arena: Arena;
@@ -194,6 +196,7 @@ export class Race {
 
   /** Copies the trainables of all lanes, as they are after the steps queued so far; `deltas` is about this moment. */
   snapshot(): void {
+    this.taken = this.steps;
     const encoder = this.gpu.device.createCommandEncoder();
     this.lanes.forEach(({ trainables: { weight } }, l) => {
       encoder.copyBufferToBuffer(weight, 0, this.#copies[l] as GPUBuffer, 0, weight.size);
@@ -201,10 +204,11 @@ export class Race {
     this.gpu.device.queue.submit([encoder.finish()]);
   }
 
-  /** ΔW of every adapted layer at the last snapshot; training may go on meanwhile. */
-  async *deltas(lane: number): AsyncGenerator<{ readonly site: Site; readonly delta: Float32Array<ArrayBuffer> }> {
+  /** ΔW of every adapted layer, or of the one at `path`, at the last snapshot; training may go on meanwhile. */
+  async *deltas(lane: number, path?: string): AsyncGenerator<{ readonly site: Site; readonly delta: Float32Array<ArrayBuffer> }> {
     const { gpu } = this;
     for (const { site, plan } of this.#deltas[lane] ?? []) {
+      if (path !== undefined && site.path !== path) continue;
       plan.submit(this.gpu);
       yield { site, delta: new Float32Array(await readback(gpu, this.#delta, 0, 4 * site.in * site.out)) };
     }

@@ -7,7 +7,8 @@ import { faultOf } from "./fault.ts";
 import type { Hold, Origin } from "./handover.ts";
 import { InputError } from "./input.ts";
 import { fetchModel, inspectModel, openModel } from "./open.ts";
-import type { FromWorker, ToWorker } from "./protocol.ts";
+import { PaperDesk } from "./paper.ts";
+import type { FromWorker, PaperQuestion, ToWorker } from "./protocol.ts";
 import type { Race } from "./race.ts";
 import { Controls } from "./trainer.ts";
 
@@ -23,6 +24,8 @@ interface Current {
   race?: Race;
   /** What the race was opened from; its exports need it. */
   origin?: Origin;
+  /** Where analyses of the race are asked for. */
+  desk?: PaperDesk;
 }
 let current: Current | undefined;
 const downloads = new Map<number, AbortController>();
@@ -43,6 +46,7 @@ async function start({ config, dataset, paused, sources, adapters }: Extract<ToW
     mine.origin = { config, dataset, preprocess, licence, tokenizer: files.tokenizer };
     const onRace = (race: Race): void => {
       mine.race = race;
+      mine.desk = new PaperDesk(race);
       if (gpu.tuned.size > 0) void keepChoices(gpu);
     };
     for await (const event of runSession(gpu, { config, dataset, files, preprocess, adapters }, mine.controls, onRace)) {
@@ -64,6 +68,7 @@ async function firstCause(gpu: Gpu | undefined, error: unknown): Promise<unknown
 /** Frees the GPU; the results that the page has stay with it. */
 function release(): void {
   current?.controls.stop();
+  current?.desk?.close();
   current?.gpu?.close();
   current = undefined;
 }
@@ -96,6 +101,17 @@ async function download({ id, model, sources }: Extract<ToWorker, { type: "fetch
   } finally {
     downloads.delete(id);
   }
+}
+
+/** Posts all parts of an analysis but the last, which is its answer. */
+async function analyse(question: PaperQuestion): Promise<FromWorker> {
+  const { desk } = current ?? {};
+  if (!desk) throw new InputError("There is no run to look into.", "Train first.");
+  for await (const part of desk.answer(question)) {
+    if (!("more" in part && part.more)) return part;
+    post(part);
+  }
+  throw new InputError("The analysis was stopped.", "Start it again.");
 }
 
 async function handOver(order: Extract<ToWorker, { type: "export" }>): Promise<FromWorker> {
@@ -150,12 +166,16 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
       void answer(data.id, () => download(data));
       return;
     case "cancel":
+      current?.desk?.cancel(data.id);
       return downloads.get(data.id)?.abort();
     case "adapter":
       void answer(data.id, async () => {
         const { inspectAdapter } = await session();
         return { type: "adapter", id: data.id, facts: inspectAdapter(data.files, data.config) };
       });
+      return;
+    case "overlap":
+      void answer(data.id, () => analyse(data));
       return;
     case "export":
       void answer(data.id, () => handOver(data));

@@ -14,4 +14,5 @@ export const VIEWS: readonly View[] = [
   { id: "mistakes", title: "Mistakes", load: () => import("../inside/mistakes.tsx") },
   { id: "disagreements", title: "Disagreements", load: () => import("../inside/disagreements.tsx") },
   { id: "ranks", title: "Ranks", load: () => import("../paper/ranks.tsx") },
+  { id: "overlap", title: "Shared directions", load: () => import("../paper/overlap.tsx") },
 ];

@@ -1,0 +1,53 @@
+/** Questions of the page about the run that need the GPU for a while: asked one by one, answered in parts, and taken back at will. */
+import { type Analyst, openAnalyst } from "../analysis/analyst.ts";
+import { InputError } from "./input.ts";
+import { overlaps } from "./overlap.ts";
+import type { FromWorker, PaperQuestion } from "./protocol.ts";
+import type { Race } from "./race.ts";
+
+/** Those about one run; they end with it. */
+export class PaperDesk {
+  readonly #race: Race;
+  readonly #asked = new Map<number, AbortController>();
+  #analyst: Analyst | undefined;
+
+  constructor(race: Race) {
+    this.#race = race;
+  }
+
+  /** All parts of the answer; the last one says that there are no more. Throws the signal's reason once `cancel` was called. */
+  async *answer(question: PaperQuestion): AsyncGenerator<FromWorker> {
+    const controller = new AbortController();
+    this.#asked.set(question.id, controller);
+    try {
+      for await (const part of this.#parts(question)) {
+        controller.signal.throwIfAborted();
+        yield part;
+      }
+    } finally {
+      this.#asked.delete(question.id);
+    }
+  }
+
+  cancel(id: number): void {
+    this.#asked.get(id)?.abort();
+  }
+
+  close(): void {
+    for (const controller of this.#asked.values()) controller.abort();
+    this.#analyst?.close();
+  }
+
+  async *#parts({ id, type }: PaperQuestion): AsyncGenerator<FromWorker> {
+    const race = this.#race;
+    this.#analyst ??= openAnalyst();
+    let done = 0;
+    // Before anything was ranked there is no moment yet: now is one.
+    if (race.taken === undefined) race.snapshot();
+    for await (const { layer, all } of overlaps(race, this.#analyst)) {
+      done++;
+      yield { type, id, step: race.taken ?? 0, layer, done, all, more: done < all };
+    }
+    if (done === 0) throw new InputError("No method of this race changes a weight matrix.", "Add one that does, such as LoRA.");
+  }
+}
