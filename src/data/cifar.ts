@@ -4,6 +4,7 @@ import { readPickle } from "../formats/pickle.ts";
 import type { PickleValue } from "../formats/pickled.ts";
 import { Blocks } from "./block.ts";
 import { CIFAR10 } from "./known.ts";
+import { pacer } from "./pace.ts";
 import { partIn } from "./paths.ts";
 import { pngOf, type Raster, squareSide } from "./raw.ts";
 import { Refusal, refusalOf } from "./refusal.ts";
@@ -64,7 +65,9 @@ async function readBinary(file: Found, names: readonly string[] | undefined, lab
     throw new Refusal("damaged", `${blob.size} bytes are no whole number of CIFAR images of ${record} bytes`);
   }
   const blocks = new Blocks(blob);
+  const pause = pacer();
   for (let i = 0; i * record < blob.size; i++) {
+    await pause();
     const at = i * record;
     const label = (await blocks.read(at + labels - 1, 1))[0] ?? 0;
     into.push({
@@ -120,8 +123,12 @@ async function namesIn(files: ReadonlyMap<string, Found>): Promise<readonly stri
 async function unpickle(blocks: Blocks): Promise<PickleValue> {
   const reader = readPickle(blocks.blob.size);
   let step = reader.next();
+  const pause = pacer();
   // All of the latest block at once: a pickle is read byte by byte.
-  while (!step.done) step = reader.next(await blocks.read(step.value.at, Math.max(step.value.length, 2 ** 16)));
+  while (!step.done) {
+    await pause();
+    step = reader.next(await blocks.read(step.value.at, Math.max(step.value.length, 2 ** 14)));
+  }
   return step.value;
 }
 

@@ -30,13 +30,29 @@ export function isSystemFolder(name: string): boolean {
  * The source of a note about a system folder is the folder, so that all files in it share one note.
  */
 export function judgePath(path: string): Note | undefined {
-  const parts = path.split("/");
-  const name = parts.pop() ?? "";
-  const system = parts.findIndex(isSystemFolder);
-  if (system >= 0) {
-    const source = `${parts.slice(0, system + 1).join("/")}/`;
-    return { source, kind: "system file", reason: "a system or hidden folder", outcome: "left out" };
-  }
+  return judgeFolder(folderOf(path)) ?? judgeName(path);
+}
+
+/** The same for many paths, which lie in few folders. */
+export function pathJudge(): typeof judgePath {
+  const folders = new Map<string, Note | undefined>();
+  return (path) => {
+    const folder = folderOf(path);
+    if (!folders.has(folder)) folders.set(folder, judgeFolder(folder));
+    return folders.get(folder) ?? judgeName(path);
+  };
+}
+
+function judgeFolder(folder: string): Note | undefined {
+  const parts = folder.split("/");
+  const system = folder === "" ? -1 : parts.findIndex(isSystemFolder);
+  if (system < 0) return undefined;
+  const source = `${parts.slice(0, system + 1).join("/")}/`;
+  return { source, kind: "system file", reason: "a system or hidden folder", outcome: "left out" };
+}
+
+function judgeName(path: string): Note | undefined {
+  const name = path.slice(path.lastIndexOf("/") + 1);
   const note = (kind: Note["kind"], reason: string): Note => ({ source: path, kind, reason, outcome: "left out" });
   if (name.startsWith(".") || SYSTEM_FILES.has(name.toLowerCase())) return note("system file", "a system or hidden file");
   if (ARCHIVES.test(name)) return note("archive", archiveReason(name));
@@ -90,33 +106,44 @@ export interface Labelled {
  * @returns labels in the order of `paths`, and warnings about what was put together.
  */
 export function labelPaths(paths: readonly string[], fallback?: string): { labels: Labelled[]; warnings: string[] } {
-  const parts = paths.map((path) => path.split("/"));
-  const root = rootDepth(parts);
-  const shared = (parts[0] ?? [])
+  // All that is said here depends on the folder alone, and 100,000 files lie in few folders.
+  const folders = new Map<string, readonly string[]>();
+  for (const path of paths) {
+    const folder = folderOf(path);
+    if (!folders.has(folder)) folders.set(folder, folder === "" ? [] : folder.split("/"));
+  }
+  const all = [...folders.values()];
+  const root = rootDepth(all);
+  const shared = (all[0] ?? [])
     .slice(0, root)
     .map(partOf)
     .find((part) => part !== undefined);
-  const rests = parts.map((part) => part.slice(root));
-  const outer = rests.some((rest) => rest.length > 2 && partOf(rest[0] ?? "") !== undefined);
+  const rests = all.map((names) => names.slice(root));
+  const outer = rests.some((rest) => rest.length > 1 && partOf(rest[0] ?? "") !== undefined);
   // "cat/train/1.jpg": every file lies in a folder named after a part, which lies in its class.
-  const inner = !outer && rests.length > 0 && rests.every((rest) => rest.length > 2 && partOf(rest.at(-2) ?? "") !== undefined);
-  const flat = rests.every((rest) => rest.length === 1);
+  const inner = !outer && rests.length > 0 && rests.every((rest) => rest.length > 1 && partOf(rest.at(-1) ?? "") !== undefined);
+  const flat = rests.every((rest) => rest.length === 0);
   const spellings = new Map<string, Set<string>>();
   const homes = new Map<string, Set<string>>();
 
-  const labels = rests.map((rest): Labelled => {
-    const path = rest.join("/");
+  const labelFolder = (rest: readonly string[]): Omit<Labelled, "path"> => {
     const first = outer ? partOf(rest[0] ?? "") : undefined;
-    const part = (inner ? partOf(rest.at(-2) ?? "") : first) ?? shared;
-    const loose = rest.length === 1 || (rest.length === 2 && first !== undefined);
-    const found = loose ? (flat ? fallback : undefined) : rest.at(inner ? -3 : -2);
+    const part = (inner ? partOf(rest.at(-1) ?? "") : first) ?? shared;
+    const loose = rest.length === 0 || (rest.length === 1 && first !== undefined);
+    const found = loose ? (flat ? fallback : undefined) : rest.at(inner ? -2 : -1);
     const name = found === undefined ? "" : tidyName(found);
-    if (name === "") return { path, className: undefined, part };
+    if (name === "") return { className: undefined, part };
     const key = name.toLowerCase();
     const spelling = entry(spellings, key).add(name);
-    const home = rest.slice(first === undefined ? 0 : 1, inner ? -2 : -1).join("/");
+    const home = rest.slice(first === undefined ? 0 : 1, inner ? -1 : undefined).join("/");
     entry(homes, key).add(home.toLowerCase());
-    return { path, className: [...spelling][0], part };
+    return { className: [...spelling][0], part };
+  };
+  const byFolder = new Map(Array.from(folders, ([folder, names]) => [folder, labelFolder(names.slice(root))]));
+  const start = (all[0] ?? []).slice(0, root).reduce((length, name) => length + name.length + 1, 0);
+  const labels = paths.map((path) => {
+    const { className, part } = byFolder.get(folderOf(path)) ?? { className: undefined, part: undefined };
+    return { path: path.slice(start), className, part };
   });
 
   const warnings: string[] = [];
@@ -133,14 +160,21 @@ export function labelPaths(paths: readonly string[], fallback?: string): { label
   return { labels, warnings };
 }
 
-/** How many leading folders all paths share, as long as class folders remain below them. */
-function rootDepth(parts: readonly (readonly string[])[]): number {
-  const first = parts[0] ?? [];
+/** How many leading folders all files share, as long as class folders remain below them. */
+function rootDepth(folders: readonly (readonly string[])[]): number {
+  const first = folders[0] ?? [];
   let depth = 0;
-  while (parts.some((part) => part.length > depth + 2) && parts.every((part) => part.length > depth + 1 && part[depth] === first[depth])) {
+  while (
+    folders.some((names) => names.length > depth + 1) &&
+    folders.every((names) => names.length > depth && names[depth] === first[depth])
+  ) {
     depth++;
   }
   return depth;
+}
+
+function folderOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf("/")));
 }
 
 function entry(map: Map<string, Set<string>>, key: string): Set<string> {

@@ -1,6 +1,7 @@
 /** WebDataset samples as a source: files of one name, the image and beside it its class (.cls), a record (.json) or a word (.txt). */
 
 import { rowOf } from "../formats/labels.ts";
+import { pacer } from "./pace.ts";
 import { partIn, tidyName } from "./paths.ts";
 import { candidatesOf, type Found, leaveOut, listing, type Reading, type SourceFile } from "./source.ts";
 
@@ -32,7 +33,9 @@ export async function readSamples(found: readonly Found[], name: string): Promis
 
 async function classesIn(sides: ReadonlyMap<string, Found>, side: Side): Promise<Map<string, string>> {
   const classes = new Map<string, string>();
+  const pause = pacer();
   for (const [key, file] of sides) {
+    await pause();
     const text = new TextDecoder().decode(await bytesOf(file).catch(() => new Uint8Array())).trim();
     const className = side === "json" ? classIn(text) : text;
     // Captions are no classes.

@@ -1,7 +1,7 @@
 /** What the user gave, listed but not yet read: the images to try, each with its class, and notes on the rest. */
 
 import type { Note, NoteKind, Part } from "./dataset.ts";
-import { judgePath, labelPaths, tidyName } from "./paths.ts";
+import { labelPaths, pathJudge, tidyName } from "./paths.ts";
 
 /** One candidate. `open` reads it when its turn comes, so that a list of 100,000 costs little memory. */
 export interface SourceFile {
@@ -77,8 +77,9 @@ export function arrange(name: string, found: readonly Found[], labelling: Labell
 export function candidatesOf(found: readonly Found[]): { candidates: Found[]; notes: Note[] } {
   const notes = new Map<string, Note>();
   const candidates: Found[] = [];
+  const judge = pathJudge();
   for (const file of found) {
-    const note = judgePath(file.path);
+    const note = judge(file.path);
     if (note === undefined) candidates.push(file);
     else notes.set(note.source, note);
   }

@@ -2,6 +2,7 @@
 
 import { inPieces, type LabelRow, readCsv, readJsonLines } from "../formats/labels.ts";
 import type { Part } from "./dataset.ts";
+import { pacer } from "./pace.ts";
 import { partIn, partOf, tidyName } from "./paths.ts";
 import { candidatesOf, type Found, leaveOut, listing, type Reading, type SourceFile } from "./source.ts";
 
@@ -59,6 +60,7 @@ export async function readTables(found: readonly Found[], name: string): Promise
   const labels = new Map<Found, Label>();
   const list = listing();
   const taken = new Set<Found>();
+  const pause = pacer();
   for (const table of tables) {
     const folder = table.path.slice(0, table.path.lastIndexOf("/") + 1);
     const blob = await table.open().catch(() => undefined);
@@ -70,13 +72,12 @@ export async function readTables(found: readonly Found[], name: string): Promise
     const strays: [string, boolean][] = [];
     for (const rows of /\.(csv|tsv)$/i.test(table.path) ? readCsv(pieces, isFile) : readJsonLines(pieces)) {
       for (const row of rows) {
+        await pause();
         const image = index.find(row.file, folder);
         const className = tidyName(row.label ?? "");
         if (image === undefined || className === "") strays.push([row.file, image === undefined]);
         else if (!labels.has(image) && !own.has(image)) own.set(image, { className, part: partFor(row, image, table) });
       }
-      // A large table takes a moment: the page goes on in between.
-      await new Promise((resolve) => setTimeout(resolve));
     }
     if (own.size === 0 || own.size < LEAST_SHARE * candidates.filter(({ path }) => path.startsWith(folder)).length) continue;
     taken.add(table);

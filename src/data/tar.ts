@@ -2,6 +2,7 @@
 
 import { BLOCK, readTarFields, readTarHeader, text } from "../formats/tar.ts";
 import { Blocks } from "./block.ts";
+import { pacer } from "./pace.ts";
 import { leadsOut } from "./paths.ts";
 import { refusalOf } from "./refusal.ts";
 import { type Listing, leaveOut, listing } from "./source.ts";
@@ -31,8 +32,10 @@ async function walk(blocks: Blocks, name: string, list: Listing): Promise<void> 
   let longName: string | undefined;
   let fields = new Map<string, string>();
   let count = 0;
+  const pause = pacer();
   if (size === 0) leaveOut(list, name, "damaged", "an empty file (0 bytes)");
   for (let at = 0; at < size; ) {
+    await pause();
     const header = readTarHeader(await blocks.read(at, BLOCK));
     if (header === undefined) return;
     const start = at + BLOCK;

@@ -4,6 +4,7 @@
 import { type FileEntry, ZipReader } from "@zip.js/zip.js/lib/zip-core-custom.js";
 import { crc32 } from "../formats/checksum.ts";
 import { Blocks, ZipBlocks } from "./block.ts";
+import { pacer } from "./pace.ts";
 import { leadsOut } from "./paths.ts";
 import { Refusal } from "./refusal.ts";
 import { type Listing, leaveOut, listing } from "./source.ts";
@@ -48,11 +49,13 @@ export async function listZip(blob: Blob, name: string, limits: ZipLimits = ZIP_
   try {
     const reader = new ZipReader(new ZipBlocks(blocks), { useWebWorkers: false, strictness: "tolerant" });
     let count = 0;
+    const pause = pacer();
     for await (const entry of reader.getEntriesGenerator()) {
       if (++count > limits.entries) {
         list.warnings.push(`${name} holds more than ${limits.entries} entries: the rest was not read.`);
         break;
       }
+      await pause();
       if (entry.directory) continue;
       const path = entry.filename.replaceAll("\\", "/").replace(/^(\.\/)+/, "");
       if (leadsOut(path)) {

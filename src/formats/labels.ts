@@ -139,7 +139,7 @@ export function rowOf(object: object, file?: string): LabelRow | undefined {
 }
 
 /** Text in pieces of about `size` characters that end with a line, outside of quotes. */
-export function* inPieces(text: string, size = 2 ** 18): Generator<string> {
+export function* inPieces(text: string, size = 2 ** 16): Generator<string> {
   const clean = text.replace(/^\ufeff/, "");
   let quoted = false;
   for (let start = 0, at = 0; start < clean.length; ) {
