@@ -55,28 +55,46 @@ const HEADER_LIMIT = 100_000_000;
  * Throws FormatError for every file the format forbids (see FormatFault).
  */
 export function readSafetensors(bytes: Uint8Array): Safetensors {
-  if (bytes.length < 8) throw new FormatError("truncated", `A safetensors file has at least 8 bytes; this one has ${bytes.length}.`);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const start = headerEnd(bytes, bytes.length);
+  const { places, metadata } = readHeader(bytes.subarray(8, start), bytes.length - start);
+  const entry = ({ begin, end, ...type }: Place): Entry => ({ ...type, data: bytes.subarray(start + begin, start + end) });
+  return { tensors: new Map(places.map(({ name, ...place }) => [name, entry(place)])), metadata };
+}
+
+/** Where the numbers begin. `first`: the file's first 8 bytes, at least; `size`: of all of it. Throws FormatError. */
+export function headerEnd(first: Uint8Array, size: number): number {
+  if (first.length < 8) throw new FormatError("truncated", `A safetensors file has at least 8 bytes; this one has ${size}.`);
+  const view = new DataView(first.buffer, first.byteOffset, first.byteLength);
   const low = view.getUint32(0, true);
   if (view.getUint32(4, true) !== 0 || low > HEADER_LIMIT)
     throw new FormatError("header", "The safetensors header claims more than 100 MB.");
-  const start = 8 + low;
-  if (start > bytes.length)
+  if (8 + low > size)
     throw new FormatError(
       "header",
-      `The safetensors header claims ${low} bytes; the file has ${bytes.length}. It is cut off, or not a safetensors file.`,
+      `The safetensors header claims ${low} bytes; the file has ${size}. It is cut off, or not a safetensors file.`,
     );
-  // Only "{" may come first: JSON.parse alone would let white space through.
-  if (bytes[8] !== 0x7b) throw new FormatError("json", "The safetensors header does not begin with {.");
+  return 8 + low;
+}
 
-  const header = readObject(bytes.subarray(8, start), "The safetensors header");
-  const body = bytes.subarray(start);
-  const found: { name: string; begin: number; end: number; entry: Entry }[] = [];
-  for (const [name, value] of Object.entries(header)) {
-    if (name !== "__metadata__") found.push({ name, ...readEntry(name, value, body) });
-  }
-  checkLayout(found, body.length);
-  return { tensors: new Map(found.map(({ name, entry }) => [name, entry])), metadata: readMetadata(header.__metadata__) };
+interface Place extends Pick<Entry, "dtype" | "shape"> {
+  /** Bytes after the header. */
+  readonly begin: number;
+  readonly end: number;
+}
+
+/** `length`: bytes after the header. Throws FormatError as `readSafetensors` does, of which this is all but the numbers. */
+export function readHeader(
+  json: Uint8Array,
+  length: number,
+): { places: (Place & { readonly name: string })[]; metadata: Map<string, string> } {
+  // Only "{" may come first: JSON.parse alone would let white space through.
+  if (json[0] !== 0x7b) throw new FormatError("json", "The safetensors header does not begin with {.");
+  const header = readObject(json, "The safetensors header");
+  const places = Object.entries(header).flatMap(([name, value]) =>
+    name === "__metadata__" ? [] : [{ name, ...readEntry(name, value, length) }],
+  );
+  checkLayout(places, length);
+  return { places, metadata: readMetadata(header.__metadata__) };
 }
 
 function readMetadata(value: unknown): Map<string, string> {
@@ -87,7 +105,7 @@ function readMetadata(value: unknown): Map<string, string> {
   return new Map(pairs);
 }
 
-function readEntry(name: string, value: unknown, body: Uint8Array): { begin: number; end: number; entry: Entry } {
+function readEntry(name: string, value: unknown, length: number): Place {
   const { dtype, shape, data_offsets: offsets } = isObject(value) ? value : {};
   if (typeof dtype !== "string" || !Object.hasOwn(SIZES, dtype))
     throw new FormatError("dtype", `Tensor "${name}" has the unknown element type ${JSON.stringify(dtype)}.`);
@@ -102,16 +120,13 @@ function readEntry(name: string, value: unknown, body: Uint8Array): { begin: num
       "offsets",
       `Tensor "${name}" has the offsets ${JSON.stringify(offsets)}; they must be two whole numbers, first and last.`,
     );
-  if (end > body.length)
-    throw new FormatError(
-      "offsets",
-      `Tensor "${name}" reaches to byte ${end} of ${body.length}: the file is cut off, or its header is wrong.`,
-    );
+  if (end > length)
+    throw new FormatError("offsets", `Tensor "${name}" reaches to byte ${end} of ${length}: the file is cut off, or its header is wrong.`);
   // A product beyond 2^53 may be rounded, but it cannot come out as small as a length inside the file, unless a zero follows: then it is 0.
   const size = shape.reduce((product, n) => product * n, SIZES[dtype as Dtype]);
   if (size !== end - begin)
     throw new FormatError("size", `Tensor "${name}": ${dtype} [${shape}] takes ${size} bytes, its offsets span ${end - begin}.`);
-  return { begin, end, entry: { dtype: dtype as Dtype, shape, data: body.subarray(begin, end) } };
+  return { begin, end, dtype: dtype as Dtype, shape };
 }
 
 /** The format allows neither overlaps nor holes: every byte after the header belongs to exactly one tensor. */

@@ -1,12 +1,12 @@
 /** Adapters that were imported: their files in the page's memory, and what is known of them. */
 import { create } from "zustand";
 import type { Fault } from "../gpu/device.ts";
-import type { AdapterFacts } from "../train/protocol.ts";
+import type { AdapterFacts, ModelFacts } from "../train/protocol.ts";
 import type { LaneConfig } from "../train/run.ts";
 import { RATE } from "./config.ts";
 import { faultFrom } from "./engine.ts";
 import { completeSettings, findMethod } from "./methods.ts";
-import { askEngine, factsOf } from "./models.ts";
+import { askEngine, factsOf, useModels } from "./models.ts";
 import { slug } from "./names.ts";
 import { useSetup } from "./setup.ts";
 
@@ -58,10 +58,22 @@ export async function openAdapter(title: string, files: AdapterFiles): Promise<v
     const returns = waiting >= 0 && !held.has(name);
     useAdopted.setState({ found: { name: returns ? name : freeName(name), files, facts, waiting: returns ? waiting : null } });
   } catch (error) {
-    useAdopted.setState({ fault: faultFrom(error, KEPT, TODO) });
+    const fault = faultFrom(error, KEPT, TODO);
+    const known = useModels.getState().known.get(useSetup.getState().config.model);
+    useAdopted.setState({ fault: { ...fault, what: [known && otherModel(files, known), fault.what].filter(Boolean).join(" ") } });
   } finally {
     useAdopted.setState({ reading: null });
   }
+}
+
+/** That it says to be of another model than the chosen one: whatever does not fit, does not for that reason. */
+export function otherModel(files: AdapterFiles, { model, name }: Pick<ModelFacts, "model" | "name">): string {
+  const config = /"base_model_name_or_path"\s*:\s*"((?:[^"\\]|\\.)+)"/.exec(new TextDecoder().decode(files.get("adapter_config.json")));
+  const base = config?.[1];
+  const own = (full: string): string => (full.replace(/@.*$/, "").split(/[/\\]/).at(-1) ?? "").toLowerCase();
+  return base === undefined || own(base) === own(model) || own(base) === own(name)
+    ? ""
+    : `It was trained on ${base}, and ${name} is chosen.`;
 }
 
 /** For files that could not even be read. */

@@ -12,7 +12,10 @@ type Kind = "model" | "adapter" | "images";
 export function kindOf(paths: Iterable<string>): Kind {
   const names = new Set(Array.from(paths, (path) => path.replace(/^.*\//, "")));
   if (names.has("adapter_config.json")) return "adapter";
-  const weights = [...names].some((name) => /^model.*\.safetensors(\.index\.json)?$/.test(name));
+  // Weights in other forms cannot be read, but that is what is to be said of them, and not that they hold no images.
+  const weights = [...names].some((name) =>
+    /^model.*\.safetensors(\.index\.json)?$|^pytorch_model.*\.bin$|^tf_model\.h5$|^flax_model\.msgpack$/.test(name),
+  );
   return names.has("config.json") && weights ? "model" : "images";
 }
 

@@ -13,9 +13,11 @@ const PUBLISH_MS = 200;
 
 interface Race extends RunState {
   readonly points: readonly CurvePoint[];
+  /** The step that was shown when Pause was pressed; null once it has taken effect, or was not asked for. */
+  readonly pausing: number | null;
 }
 
-export const useRace = create<Race>()(() => ({ ...IDLE, points: [] }));
+export const useRace = create<Race>()(() => ({ ...IDLE, points: [], pausing: null }));
 
 const engine = new Engine({ onEvent: dispatch, onCrash: (fault) => dispatch({ type: "failed", fault }) });
 let state = IDLE;
@@ -41,7 +43,7 @@ export function startRace(config: RunConfig, dataset: Dataset, paused: boolean):
 
 /** The steps that are already on the GPU come to their end first. */
 export function pauseRace(): void {
-  dispatch({ type: "status", text: "Pausing after the steps under way" });
+  useRace.setState({ pausing: state.step });
   engine.send({ type: "pause" });
 }
 export const resumeRace = () => engine.send({ type: "resume" });
@@ -87,5 +89,6 @@ function publish(): void {
   clearTimeout(timer);
   timer = undefined;
   published = performance.now();
-  useRace.setState({ ...state, points: series.points() });
+  const pausing = state.phase === "training" ? useRace.getState().pausing : null;
+  useRace.setState({ ...state, points: series.points(), pausing });
 }

@@ -1,5 +1,7 @@
 /** Models by the name that a run's config has for them: what they are, and their files. */
+import { FormatError } from "../formats/error.ts";
 import { readObject } from "../formats/json.ts";
+import { headerEnd, readHeader } from "../formats/safetensors.ts";
 import { tensor } from "../tensor/tensor.ts";
 import { buildModel } from "./catalog.ts";
 import { checkpointIn, readBundled, readFolder } from "./folder.ts";
@@ -42,7 +44,8 @@ export async function inspectModel(model: string, sources: Sources): Promise<Mod
     const top = checkpointIn(files, `The folder ${place.name}`);
     const own = [...files.keys()].filter((path) => path.startsWith(top) && !path.slice(top.length).includes("/"));
     const names = new Set(own.map((path) => path.slice(top.length)));
-    plan(names, `The folder ${place.name}`);
+    const { weights } = plan(names, `The folder ${place.name}`);
+    for (const name of weights) await checkHeader(files.get(top + name), name);
     const bytes = own.reduce((sum, path) => sum + (files.get(path)?.size ?? 0), 0);
     const facts = await factsOf((name) => Promise.resolve(files.get(top + name)), names);
     return { ...facts, model, name: place.name, bytes, present: bytes };
@@ -70,6 +73,19 @@ async function inspectHub(asked: string, wanted: string | undefined): Promise<Mo
   const present = "files" in found ? (await hub.inspect(id, revision)).cached : bytes;
   const stated = "files" in found ? found.licence : undefined;
   return { ...facts, model: `${id}@${revision}`, name: id, bytes, present, ...(stated && { licence: stated }) };
+}
+
+/** That a file is whole, by its header alone: weights may be large, and are read when training begins. Throws FormatError. */
+async function checkHeader(file: Blob | undefined, name: string): Promise<void> {
+  if (!file) return;
+  const bytes = async (from: number, to: number) => new Uint8Array(await file.slice(from, to).arrayBuffer());
+  try {
+    const start = headerEnd(await bytes(0, 8), file.size);
+    readHeader(await bytes(8, start), file.size - start);
+  } catch (error) {
+    if (error instanceof FormatError) throw new FormatError(error.fault, `${name} is damaged. ${error.message}`);
+    throw error;
+  }
 }
 
 /** Titles of the models that come with the page. */

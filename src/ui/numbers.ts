@@ -47,6 +47,15 @@ export function plain(value: number): string {
   return size >= 1000 ? count(Math.round(value)) : String(Number(value.toPrecision(3)));
 }
 
+/** How many decimals the multiples of a round step need: 1 for 0.5, 2 for 0.25. */
+export function decimalsOf(step: number): number {
+  for (let decimals = 0; decimals < 8; decimals++) {
+    const shifted = step * 10 ** decimals;
+    if (Math.abs(shifted - Math.round(shifted)) < 1e-6 * shifted) return decimals;
+  }
+  return 8;
+}
+
 /** A loss, always with the same number of digits so that it does not jump about. */
 export function loss(value: number | null | undefined): string {
   return value === null || value === undefined ? "–" : Number.isFinite(value) ? value.toFixed(3) : "not a number";

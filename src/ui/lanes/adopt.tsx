@@ -16,7 +16,12 @@ export function AdoptDialog() {
   const { reading, found, fault } = useAdopted();
   const open = reading !== null || found !== null || fault !== null;
   return (
-    <Modal title="Import adapter" open={open} onOpenChange={(wanted) => wanted || dismissAdapter()}>
+    <Modal
+      title="Import adapter"
+      open={open}
+      onOpenChange={(wanted) => wanted || dismissAdapter()}
+      returnTo={() => document.getElementById("import-adapter")}
+    >
       {reading !== null && <p role="status">Looking at {reading} …</p>}
       {fault && (
         <Notice kind="error">

@@ -13,7 +13,7 @@ export function ImportAdapter() {
   };
   return (
     <Popover.Root open={open} onOpenChange={setOpen}>
-      <Popover.Trigger className="chip add">
+      <Popover.Trigger id="import-adapter" className="chip add">
         <Icon name="import" /> Import adapter
       </Popover.Trigger>
       <Popover.Portal>

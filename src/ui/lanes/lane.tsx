@@ -29,7 +29,7 @@ export function Lane({ index, lane, look, parameters, near }: Props) {
   const held = useAdopted(({ held }) => (lane.adapter === undefined ? undefined : held.get(lane.adapter)));
   const settings = Object.entries(completeSettings(lane.method, lane.settings));
   const size = held?.facts.parameters ?? parameters;
-  const lost = lane.adapter !== undefined && (!held || held.fault !== null);
+  const lost = !held ? "drop its adapter again" : held.fault ? "does not fit this model" : "";
   return (
     <li className="chip lane" style={{ borderColor: look.color }}>
       <Popover.Root>
@@ -42,9 +42,7 @@ export function Lane({ index, lane, look, parameters, near }: Props) {
           <span>lr {plain(lane.lr)}</span>
           {size > 0 && <span className="hint">{short(size)}</span>}
           {near && near.kind !== "first" && <span className="hint">{nearText(near)}</span>}
-          {lane.adapter !== undefined && (
-            <span className={lost ? "lost" : "hint"}>{lost ? "drop its adapter again" : `from ${lane.adapter}`}</span>
-          )}
+          {lane.adapter !== undefined && <span className={lost ? "lost" : "hint"}>{lost || `from ${lane.adapter}`}</span>}
         </Popover.Trigger>
         <Popover.Portal>
           <Popover.Content className="popover settings" sideOffset={6} collisionPadding={12} aria-label={`Settings of ${look.label}`}>

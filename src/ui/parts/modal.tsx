@@ -1,6 +1,6 @@
 /** A dialog: title, text, close; focus stays in it and returns to what opened it. */
 import { Dialog } from "radix-ui";
-import { type ReactNode, Suspense } from "react";
+import { type ReactNode, Suspense, useRef } from "react";
 import { Icon } from "./icon.tsx";
 
 interface Props {
@@ -16,6 +16,7 @@ interface Props {
 }
 
 export function Modal({ title, trigger, wide = false, returnTo, children, ...state }: Props) {
+  const opener = useRef<Element | null>(null);
   return (
     <Dialog.Root {...state}>
       {trigger && <Dialog.Trigger asChild>{trigger}</Dialog.Trigger>}
@@ -24,8 +25,12 @@ export function Modal({ title, trigger, wide = false, returnTo, children, ...sta
         <Dialog.Content
           className={`modal ${wide ? "wide" : ""}`}
           aria-describedby={undefined}
+          onOpenAutoFocus={() => {
+            opener.current = document.activeElement;
+          }}
           onCloseAutoFocus={(event) => {
-            const target = returnTo?.();
+            const isThere = opener.current?.isConnected && opener.current !== document.body;
+            const target = trigger || isThere ? null : returnTo?.();
             if (!target) return;
             event.preventDefault();
             target.focus();

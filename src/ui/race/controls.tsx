@@ -1,4 +1,5 @@
 /** Train, pause, step, stop, reset, and how far the race is. */
+import type { ComponentProps } from "react";
 import { parsePreprocess } from "../../data/preprocess.ts";
 import { useAdopted } from "../../store/adopted.ts";
 import { useImages } from "../../store/images.ts";
@@ -35,25 +36,42 @@ export function Controls() {
     <div className="controls">
       <div className="buttons">
         {/* One button that changes its name, so that the keyboard's focus stays where it is. */}
-        <button type="button" className="primary main" disabled={!canStart || phase === "starting"} onClick={main.act}>
-          <Icon name={main.icon} /> {main.name}
-        </button>
-        <button type="button" disabled={!canStart || phase === "starting" || phase === "training"} onClick={step}>
-          <Icon name="step" /> <span className="label">Step</span>
-        </button>
         <button
           type="button"
-          disabled={phase !== "training" && phase !== "paused" && !(phase === "starting" && ended)}
-          onClick={stopStudies}
+          className="primary main"
+          disabled={!canStart}
+          aria-disabled={phase === "starting"}
+          onClick={() => phase !== "starting" && main.act()}
         >
-          <Icon name="stop" /> <span className="label">Stop</span>
+          <Icon name={main.icon} /> {main.name}
         </button>
-        <button type="button" disabled={phase === "idle"} onClick={resetStudies}>
-          <Icon name="reset" /> <span className="label">Reset</span>
-        </button>
+        <Act name="Step" icon="step" off={!canStart || phase === "starting" || phase === "training"} act={step} />
+        <Act
+          name="Stop"
+          icon="stop"
+          off={phase !== "training" && phase !== "paused" && !(phase === "starting" && ended)}
+          act={stopStudies}
+        />
+        <Act name="Reset" icon="reset" off={phase === "idle"} act={resetStudies} />
       </div>
       <Position race={race} blocker={blocker} />
     </div>
+  );
+}
+
+interface ActProps {
+  readonly name: string;
+  readonly icon: ComponentProps<typeof Icon>["name"];
+  readonly off: boolean;
+  readonly act: () => void;
+}
+
+/** Off by name alone: a button that is really disabled by being pressed loses the keyboard's focus. */
+function Act({ name, icon, off, act }: ActProps) {
+  return (
+    <button type="button" aria-disabled={off} onClick={() => off || act()}>
+      <Icon name={icon} /> <span className="label">{name}</span>
+    </button>
   );
 }
 
@@ -68,7 +86,9 @@ function useBlocker(): string | null {
   return whyNot({ config, seeds, dataset, prepared, wanted: facts ? parsePreprocess(facts.preprocess) : null, facts, held });
 }
 
-function Position({ race, blocker }: { readonly race: RunState; readonly blocker: string | null }) {
+type Shown = ReturnType<typeof useRace.getState>;
+
+function Position({ race, blocker }: { readonly race: Shown; readonly blocker: string | null }) {
   const { phase, status, step } = race;
   const plan = useStudies((studies) => studies.plan);
   const { made, all } = progressOf(plan, phase === "training" || phase === "paused" ? step : 0);
@@ -84,13 +104,15 @@ function Position({ race, blocker }: { readonly race: RunState; readonly blocker
   );
 }
 
-function describe({ phase, status, step, stopped, validations, fault }: RunState, blocker: string | null): string {
+function describe({ phase, status, step, stopped, validations, fault, pausing }: Shown, blocker: string | null): string {
   switch (phase) {
     case "idle":
       return blocker ?? "Ready.";
     case "starting":
       return `${status?.text ?? "Starting"} …`;
     case "training":
+      if (pausing !== null)
+        return `Pausing: the steps that the GPU has been given end first${step > pausing ? `, ${step - pausing} so far` : ""} …`;
       if (status) return `${status.text} …`;
       return step === 0 && validations.length > 0 ? "First steps …" : "Training";
     case "paused":

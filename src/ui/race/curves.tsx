@@ -30,7 +30,8 @@ export interface Props<R extends Row> {
   readonly steps: number;
   /** Of the y axis; without it the greatest value decides. */
   readonly top?: number;
-  readonly write: (value: number) => string;
+  /** `step`: of the axis, for its ticks. */
+  readonly write: (value: number, step?: number) => string;
 }
 
 export function Curves<R extends Row>({ label, rows, curves, steps, top, write }: Props<R>) {
@@ -66,7 +67,7 @@ export function Curves<R extends Row>({ label, rows, curves, steps, top, write }
             interval="preserveStartEnd"
             width={3.1 * rem}
             tickMargin={0.25 * rem}
-            tickFormatter={write}
+            tickFormatter={(value: number) => write(value, ticks[1])}
             axisLine={false}
             tickLine={false}
           />

@@ -1,5 +1,5 @@
 /** The adapted layers as small bars of effective rank; sweep with the mouse or the arrow keys to look into one. */
-import { type KeyboardEvent, memo, useState } from "react";
+import { type KeyboardEvent, memo } from "react";
 import type { LaneRun } from "../../store/run.ts";
 import type { LayerRank } from "../../train/run.ts";
 import type { Look } from "../look.ts";
@@ -7,25 +7,42 @@ import type { Look } from "../look.ts";
 interface Props {
   readonly ranks: readonly LaneRun["rank"][];
   readonly looks: readonly Look[];
+  /** The one that is shown: chosen, or pointed at. */
   readonly chosen: string | undefined;
   readonly onChoose: (path: string) => void;
+  /** While the pointer sweeps; undefined when it leaves. */
+  readonly onPoint: (path: string | undefined) => void;
 }
 
-export function layerName({ block, target }: LayerRank): string {
-  return `Block ${block + 1}, ${target}`;
+const isText = ({ path }: Pick<LayerRank, "path">): boolean => path.startsWith("text_model.");
+
+/** With its tower where the update has layers of both. */
+export function layerName(layer: LayerRank, all: readonly LayerRank[]): string {
+  const name = `block ${layer.block + 1}, ${layer.target}`;
+  if (all.every((other) => isText(other) === isText(layer))) return `B${name.slice(1)}`;
+  return `${isText(layer) ? "Text" : "Image"} tower, ${name}`;
 }
 
-/** Of all lanes, in the order of the model: imported ones may have layers of their own. */
+/** Neighbours of one block of one tower. */
+function blocksOf(layers: readonly LayerRank[]): readonly (readonly LayerRank[])[] {
+  const blocks: LayerRank[][] = [];
+  for (const layer of layers) {
+    const [first] = blocks.at(-1) ?? [];
+    if (first && first.block === layer.block && isText(first) === isText(layer)) blocks.at(-1)?.push(layer);
+    else blocks.push([layer]);
+  }
+  return blocks;
+}
+
+/** Of all lanes, the image tower's first, in the order of the model: imported ones may have layers of their own. */
 export function layersOf(ranks: readonly LaneRun["rank"][]): readonly LayerRank[] {
   const [longest = [], ...others] = ranks.map((rank) => rank?.layers ?? []).sort((a, b) => b.length - a.length);
   const paths = new Set(longest.map(({ path }) => path));
   const rest = others.flat().filter(({ path }) => !paths.has(path) && paths.add(path));
-  return rest.length > 0 ? [...longest, ...rest].sort((a, b) => a.block - b.block) : longest;
+  return [...longest, ...rest].sort((a, b) => Number(isText(a)) - Number(isText(b)) || a.block - b.block);
 }
 
-export const Layers = memo(function Layers({ ranks, looks, chosen, onChoose }: Props) {
-  // Where the pointer is, while it sweeps; leaving goes back to the layer that was clicked.
-  const [pinned, setPinned] = useState<string>();
+export const Layers = memo(function Layers({ ranks, looks, chosen, onChoose, onPoint }: Props) {
   const layers = layersOf(ranks);
   if (layers.length === 0) return null;
 
@@ -33,14 +50,14 @@ export const Layers = memo(function Layers({ ranks, looks, chosen, onChoose }: P
     0,
     layers.findIndex(({ path }) => path === chosen),
   );
+  const blocks = blocksOf(layers);
+  const texts = layers.filter(isText).length;
+  const towers = [["image tower", layers.length - texts] as const, ["text tower", texts] as const].filter(([, size]) => size > 0);
+  const firsts = new Set(blocks.map(([first]) => first));
   const most = Math.max(1, ...layers.map(({ singularValues }) => singularValues.length));
   const effective = (path: string) => ranks.map((rank) => rank?.layers.find((layer) => layer.path === path)?.effectiveRank ?? Number.NaN);
-  const pin = (path: string) => {
-    setPinned(path);
-    onChoose(path);
-  };
   const onKeyDown = (event: KeyboardEvent) => {
-    const perBlock = layers.filter(({ block }) => block === layers[at]?.block).length;
+    const perBlock = blocks.find((block) => block.some((layer) => layer === layers[at]))?.length ?? 1;
     const moves: Readonly<Record<string, number>> = {
       ArrowLeft: at - 1,
       ArrowRight: at + 1,
@@ -55,11 +72,11 @@ export const Layers = memo(function Layers({ ranks, looks, chosen, onChoose }: P
     if (next === undefined) return;
     event.preventDefault();
     const layer = layers[Math.min(layers.length - 1, Math.max(0, next))];
-    if (layer) pin(layer.path);
+    if (layer) onChoose(layer.path);
   };
   const current = layers[at];
   const spoken = current
-    ? `${layerName(current)}: effective rank ${looks.map(({ name }, lane) => `${name} ${written(effective(current.path)[lane])}`).join(", ")}`
+    ? `${layerName(current, layers)}: effective rank ${looks.map(({ name }, lane) => `${name} ${written(effective(current.path)[lane])}`).join(", ")}`
     : "";
   return (
     <div className="layers">
@@ -74,14 +91,14 @@ export const Layers = memo(function Layers({ ranks, looks, chosen, onChoose }: P
         aria-valuenow={at + 1}
         aria-valuetext={spoken}
         onKeyDown={onKeyDown}
-        onPointerOver={({ target }) => withPath(target, onChoose)}
-        onPointerLeave={() => pinned && onChoose(pinned)}
-        onClick={({ target }) => withPath(target, pin)}
+        onPointerOver={({ target }) => withPath(target, onPoint)}
+        onPointerLeave={() => onPoint(undefined)}
+        onClick={({ target }) => withPath(target, onChoose)}
       >
         {layers.map((layer, index) => (
           <div
             key={layer.path}
-            className={`layer ${index === at ? "chosen" : ""} ${index > 0 && layers[index - 1]?.block !== layer.block ? "first" : ""}`}
+            className={`layer ${index === at ? "chosen" : ""} ${index > 0 && firsts.has(layer) ? "first" : ""}`}
             data-path={layer.path}
           >
             {effective(layer.path).map((rank, lane) => (
@@ -94,9 +111,19 @@ export const Layers = memo(function Layers({ ranks, looks, chosen, onChoose }: P
         ))}
       </div>
       <div className="layer-blocks" aria-hidden="true">
-        {[...new Set(layers.map(({ block }) => block))].map((block) => (
-          <span key={block}>{block + 1}</span>
+        {blocks.map((block) => (
+          <span key={block[0]?.path} style={{ flexGrow: block.length }}>
+            {(block[0]?.block ?? 0) + 1}
+          </span>
         ))}
+      </div>
+      <div className="layer-blocks" aria-hidden="true">
+        {towers.length > 1 &&
+          towers.map(([title, size]) => (
+            <span key={title} style={{ flexGrow: size }}>
+              {title}
+            </span>
+          ))}
       </div>
     </div>
   );

@@ -1,6 +1,7 @@
 /** The loss and the validation accuracy while the race runs, on one axis of steps. */
 import { lazy, memo, Suspense, useDeferredValue, useMemo } from "react";
 import { DEFAULTS } from "../../store/config.ts";
+import { useImages } from "../../store/images.ts";
 import { useRace } from "../../store/race.ts";
 import type { RunState, Validation } from "../../store/run.ts";
 import { type CurvePoint, decimate } from "../../store/series.ts";
@@ -8,7 +9,7 @@ import { useStudy } from "../../store/studies.ts";
 import { counted } from "../../store/study.ts";
 import { scoreOf } from "../../store/verdict.ts";
 import type { Look } from "../look.ts";
-import { count, loss, percent } from "../numbers.ts";
+import { count, decimalsOf, loss, percent } from "../numbers.ts";
 import { Figure, type Table } from "../parts/figure.tsx";
 import { Term } from "../parts/term.tsx";
 import { type Banded, bandFinding, bandTable, curveOf, lastStep, useExtras, withExtras } from "./bands.ts";
@@ -25,13 +26,19 @@ const MAX_DOTS = 80;
 /** The charting library is fetched once there is something to draw. */
 const Curves = lazy(async () => ({ default: (await import("./curves.tsx")).Curves<Mark> }));
 
-/** Before there is a point: a bare grid. Drawn after what is urgent, and in pieces, so that the page answers meanwhile. */
+/**
+ * Before there are images: a bare grid. Then the axes, so that the library has done its first and longest work before training begins.
+ * Drawn after what is urgent, and in pieces, so that the page answers meanwhile.
+ */
 const Chart = memo(function Chart(props: CurvesProps<Mark>) {
-  const rows = useDeferredValue(props.rows, NO_ROWS);
+  const hasImages = useImages(({ dataset }) => dataset !== null);
+  const rows = useDeferredValue(props.rows.length > 0 ? props.rows : hasImages ? EMPTY : NOTHING, NOTHING);
   const bare = <div className="chart bare" />;
   return <Suspense fallback={bare}>{rows.length > 0 ? <Drawn {...props} rows={rows} /> : bare}</Suspense>;
 });
-const NO_ROWS: readonly Mark[] = [];
+const NOTHING: readonly Mark[] = [];
+/** Axes are drawn only where there is a row. */
+const EMPTY: readonly Mark[] = [{ step: 0, point: null, validation: null }];
 /** Not drawn again for numbers that it does not show yet. */
 const Drawn = memo(Curves);
 const none = (step: number): Mark => ({ step, point: null, validation: null });
@@ -139,7 +146,7 @@ function useEnded(): number {
   return study ? counted(study).length : 0;
 }
 
-const writeLoss = (value: number) => value.toFixed(2);
+const writeLoss = (value: number, step?: number) => value.toFixed(step === undefined ? 2 : decimalsOf(step));
 const writeShare = (value: number) => percent(value, 0);
 
 const LossHelp = () => (

@@ -25,7 +25,11 @@ export const Spectra = memo(function Spectra({ looks }: { readonly looks: readon
   const lanes = useRace((race) => race.config?.lanes);
   const layers = layersOf(ranks);
   const [chosen, setChosen] = useState<string>();
-  const layer = layers.find(({ path }) => path === chosen) ?? startLayer(layers);
+  const [pointed, setPointed] = useState<string>();
+  const shown = (path: string | undefined) => layers.find((layer) => layer.path === path);
+  // Once there are layers, the one that is shown stays, whatever others come.
+  if (layers.length > 0 && !shown(chosen)) setChosen(startLayer(layers)?.path);
+  const layer = shown(pointed) ?? shown(chosen);
   const spectra = looks.flatMap((look, index) => {
     const found = ranks[index]?.layers.find(({ path }) => path === layer?.path);
     const spectrum = found && spectrumOf(found);
@@ -40,7 +44,7 @@ export const Spectra = memo(function Spectra({ looks }: { readonly looks: readon
       title={
         <>
           <Term explains={<RankHelp />}>Rank of the update</Term>
-          {layer && <span className="where">{layerName(layer)}</span>}
+          {layer && <span className="where">{layerName(layer, layers)}</span>}
         </>
       }
       finding={[findingOf(layer, spectra, step, { imported, rankless }), ...rankless.map(saysNothing)].join(" ").trim()}
@@ -54,9 +58,9 @@ export const Spectra = memo(function Spectra({ looks }: { readonly looks: readon
     >
       <Counts spectra={spectra} />
       <Suspense fallback={<Sketch />}>
-        {spectra.length > 0 ? <Singular spectra={spectra} label={layer ? layerName(layer) : ""} /> : <Sketch />}
+        {spectra.length > 0 ? <Singular spectra={spectra} label={layer ? layerName(layer, layers) : ""} /> : <Sketch />}
       </Suspense>
-      <Layers ranks={ranks} looks={looks} chosen={layer?.path} onChoose={setChosen} />
+      <Layers ranks={ranks} looks={looks} chosen={layer?.path} onChoose={setChosen} onPoint={setPointed} />
     </Figure>
   );
 });
@@ -94,10 +98,13 @@ const RankHelp = () => (
   </>
 );
 
-/** The middle of the tower, where there is one: it shows the difference well and does not flatter either side. */
-function startLayer(layers: readonly LayerRank[]): LayerRank | undefined {
-  const middle = Math.floor(Math.max(0, ...layers.map(({ block }) => block)) / 2);
-  return layers.find(({ block, target }) => block === middle && target === "fc1") ?? layers[0];
+/** In the middle of the image tower, and of its layers the widest that is adapted: it shows the difference well and flatters neither side. */
+export function startLayer(layers: readonly LayerRank[]): LayerRank | undefined {
+  const [first] = layers;
+  const tower = layers.filter(({ path }) => path.split(".")[0] === first?.path.split(".")[0]);
+  const blocks = [...new Set(tower.map(({ block }) => block))];
+  const middle = tower.filter(({ block }) => block === blocks[Math.floor((blocks.length - 1) / 2)]);
+  return middle.find(({ target }) => target === "fc1") ?? middle.find(({ target }) => target === "v") ?? middle[0];
 }
 
 const saysNothing = (name: string) => `${name} changes no weight matrix, so it has no rank.`;
