@@ -13,6 +13,9 @@ export const VIEWS: readonly View[] = [
   { id: "classes", title: "Per class", load: () => import("../inside/classes.tsx") },
   { id: "mistakes", title: "Mistakes", load: () => import("../inside/mistakes.tsx") },
   { id: "disagreements", title: "Disagreements", load: () => import("../inside/disagreements.tsx") },
+  { id: "embeddings", title: "Embeddings", load: () => import("../inside/embeddings.tsx") },
+  { id: "attention", title: "Attention", load: () => import("../inside/attention.tsx") },
+  { id: "live", title: "Live", load: () => import("../inside/live.tsx") },
   { id: "ranks", title: "Ranks", load: () => import("../paper/ranks.tsx") },
   { id: "overlap", title: "Shared directions", load: () => import("../paper/overlap.tsx") },
 ];

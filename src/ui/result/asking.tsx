@@ -1,5 +1,6 @@
 /** Drop any image and see what every lane makes of it. */
 
+import type { ClipboardEvent } from "react";
 import { readPixels } from "../../data/pixels.ts";
 import { useImages } from "../../store/images.ts";
 import { type Asked, ask, askFiles, canAnswer, forget, usePredictions } from "../../store/predictions.ts";
@@ -14,11 +15,20 @@ export function Asking({ looks }: { readonly looks: readonly Look[] }) {
   const { asked, problem } = usePredictions();
   const phase = useRace((race) => race.phase);
   const classes = useRace((race) => race.dataset?.classes) ?? [];
+  const paste = (event: ClipboardEvent) => {
+    const images = [...event.clipboardData.files].filter(({ type }) => type.startsWith("image/"));
+    if (images.length === 0) return;
+    // It is for this place, and not for the images to train on.
+    event.preventDefault();
+    event.stopPropagation();
+    void askFiles(images);
+  };
   return (
-    <div className="asking">
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a place to paste into must be reachable by keyboard
+    <section className="asking" aria-label="Try an image" tabIndex={0} onPaste={paste}>
       <h3>Try an image</h3>
       <div className="row">
-        <p className="hint">Drop any image here: every method answers, and answers again as it learns.</p>
+        <p className="hint">Drop any image here, or click here and paste one: every method answers, and answers again as it learns.</p>
         <Choose accept="image/*" onChoose={(files) => void askFiles(files)}>
           Image
         </Choose>
@@ -28,7 +38,7 @@ export function Asking({ looks }: { readonly looks: readonly Look[] }) {
       {asked.map((item) => (
         <Answer key={item.id} item={item} looks={looks} classes={classes} waiting={!canAnswer(phase)} />
       ))}
-    </div>
+    </section>
   );
 }
 
