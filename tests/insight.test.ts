@@ -1,11 +1,19 @@
 /** Analyses of a race on the toy, from the GPU to their numbers. */
 import { describe, expect, test } from "vitest";
 import { openAnalyst } from "../src/analysis/analyst.ts";
+import { ckaTable, gramOf } from "../src/analysis/cka.ts";
 import { frobenius, leadingDirections } from "../src/analysis/subspace.ts";
+import { normalize } from "../src/ops/normalize.ts";
+import { Tape } from "../src/tensor/tape.ts";
+import type { Tensor } from "../src/tensor/tensor.ts";
+import { frozenPass } from "../src/train/lane.ts";
 import { overlaps } from "../src/train/overlap.ts";
 import { PaperDesk } from "../src/train/paper.ts";
 import type { Race } from "../src/train/race.ts";
-import { LANES, openRace, toyConfig } from "./toy.ts";
+import { Batch } from "../src/train/record.ts";
+import { featuresOf, spreadOver } from "../src/train/representation.ts";
+import { relativeError } from "./model.ts";
+import { disturb, LANES, openRace, preprocess, program, toyConfig } from "./toy.ts";
 
 const FULL = { method: "full", settings: {}, lr: 1e-3 };
 const PROBE = { method: "probe", settings: {}, lr: 1e-2 };
@@ -67,5 +75,86 @@ describe("shared directions of a race", () => {
     const heads = await trainedRace(1, [PROBE]);
     await expect(new PaperDesk(heads).answer({ type: "overlap", id: 1 }).next()).rejects.toThrow("changes a weight matrix");
     heads.destroy();
+  });
+});
+
+describe("likeness of a race's lanes", () => {
+  test("features are the mean over the tokens of what each half adds to the stream, in every block, the last one too", async () => {
+    const race = await trainedRace(0);
+    const { backbone } = race.setup;
+    const images = race.setup.split.train.subarray(0, 19); // one batch of 16, and three more
+    const { members, step } = await featuresOf(race, images);
+    expect(step).toBe(0);
+    expect(members).toHaveLength(4);
+    expect([...members[0]!.keys()]).toEqual(["block.0.attention", "block.0.mlp", "block.1.attention", "block.1.mlp"]);
+    // The same from all tokens of one image, by hand.
+    const batch = new Batch(backbone, 1);
+    const tape = new Tape(race.gpu.software);
+    const taps = new Map<string, Tensor>();
+    const pixels = tape.apply(normalize, { pixels: batch.pixels }, { size: 16, mean: preprocess.mean, std: preprocess.std });
+    backbone.model.image.features({ ...frozenPass(tape), taps }, pixels);
+    const { run, read } = await program(tape, [...taps.values()]);
+    for (const at of [0, 17]) {
+      race.load(batch, images.subarray(at, at + 1));
+      run();
+      for (const [name, x] of taps) {
+        const rows = await read(x);
+        expect(x.shape).toEqual([5, 12]);
+        const mean = Float64Array.from({ length: 12 }, (_, j) => [0, 1, 2, 3, 4].reduce((sum, t) => sum + rows[12 * t + j]! / 5, 0));
+        for (const member of members) expect(relativeError(member.get(name)!.subarray(12 * at, 12 * at + 12), mean)).toBeLessThan(1e-5);
+      }
+    }
+    race.destroy();
+  });
+
+  test("taps change no result, and without them nothing more is recorded", async () => {
+    const race = await trainedRace(0);
+    const { model } = race.setup.backbone;
+    const batch = new Batch(race.setup.backbone, 2);
+    const record = (taps?: Map<string, Tensor>) => {
+      const tape = new Tape(race.gpu.software);
+      const pixels = tape.apply(normalize, { pixels: batch.pixels }, { size: 16, mean: preprocess.mean, std: preprocess.std });
+      const y = model.text!.embedImages({ ...frozenPass(tape), ...(taps && { taps }) }, pixels);
+      return { tape, y };
+    };
+    const [plain, tapped] = [record(), record(new Map())];
+    expect(tapped.tape.launches.length).toBeGreaterThan(plain.tape.launches.length);
+    race.load(batch, race.setup.split.train.subarray(0, 2));
+    const results = [];
+    for (const { tape, y } of [plain, tapped]) {
+      const { run, read } = await program(tape, [y]);
+      run();
+      results.push(await read(y));
+    }
+    expect(relativeError(results[1]!, results[0]!)).toBeLessThan(1e-6);
+    race.destroy();
+  });
+
+  test("a lane that has moved differs from the model before training; one that has not is the same", async () => {
+    const race = await trainedRace(0, [LANES[0]!, FULL]);
+    await disturb(race.lanes[0]!, 0.3);
+    const desk = new PaperDesk(race);
+    const images = race.setup.split.validation.length;
+    const parts = [];
+    for await (const part of desk.answer({ type: "likeness", id: 1, images: 1000 })) if (part.type === "likeness") parts.push(part);
+    expect(parts.map(({ half: { block, half } }) => `${block} ${half}`)).toEqual(["0 attention", "0 mlp", "1 attention", "1 mlp"]);
+    expect(parts.every((part) => part.images === images)).toBe(true);
+    const { members } = await featuresOf(race, race.setup.split.validation);
+    for (const [at, { half }] of parts.entries()) {
+      const table = half.table;
+      expect(table[1 * 3 + 2]).toBeCloseTo(1, 6); // full fine-tuning has not begun
+      expect(table[0 * 3 + 2]).toBeLessThan(0.999);
+      const features = members.map((member) => gramOf([...member.values()][at]!, images));
+      expect([...table]).toEqual([...ckaTable(features, images)]);
+    }
+    race.destroy();
+  });
+
+  test("images are taken evenly from all of them, and too few are refused", async () => {
+    expect([...spreadOver(Uint32Array.of(3, 5, 7, 9, 11, 13), 3)]).toEqual([3, 7, 11]);
+    expect([...spreadOver(Uint32Array.of(3, 5), 9)]).toEqual([3, 5]);
+    const race = await trainedRace(0);
+    await expect(new PaperDesk(race).answer({ type: "likeness", id: 1, images: 3 }).next()).rejects.toThrow("CKA needs 4");
+    race.destroy();
   });
 });

@@ -1,6 +1,7 @@
 /** The paper's analyses on the CPU, against NumPy's numbers, and what the page keeps of them. */
 import { describe, expect, test } from "vitest";
 import { overlapsOf } from "../src/analysis/analyst.ts";
+import { ckaTable, gramOf, hsic } from "../src/analysis/cka.ts";
 import { DUST, meanSpectrum } from "../src/analysis/spectrum.ts";
 import { amplification, type Directions, frobenius, leadingDirections, overlapOf } from "../src/analysis/subspace.ts";
 import { layersIn, MOMENTS, measured, type RankMoment, remember } from "../src/store/paper.ts";
@@ -195,5 +196,54 @@ describe("shared directions", () => {
     expect(map.values[1 * 7 + 6]).toBeCloseTo(0.27714142946811554, 6);
     expect(meanPhi([layer, { ...layer, counts: [7, 7, 0, 0, 0, 0] }], -1, 4, "left", 7, 2)).toBeCloseTo(0.27714142946811554, 6);
     expect(chanceOf([layer], "right", 2, 3)).toBeCloseTo(3 / 7, 12);
+  });
+});
+
+describe("CKA", () => {
+  const N = 20;
+  const [X, Y] = [drawn(5, 120), drawn(6, 80)];
+  /** Two columns of X, stretched and moved, and one of Y. */
+  const Z = Float64Array.from({ length: 60 }, (_, i) =>
+    i % 3 < 2 ? 2 * X[6 * Math.floor(i / 3) + (i % 3)]! + 1 : Y[4 * Math.floor(i / 3)]!,
+  );
+  const cka = (a: ArrayLike<number>, b: ArrayLike<number>) => ckaTable([gramOf(a, N), gramOf(b, N)], N)[1]!;
+
+  // X, Y = draw(5, 120).reshape(20, 6), draw(6, 80).reshape(20, 4); Z = np.hstack([2 * X[:, :2] + 1, Y[:, :1]]); K, L = X @ X.T, Y @ Y.T
+  // with zero diagonals: (np.trace(K @ L) + K.sum() * L.sum() / ((n-1) * (n-2)) - 2 / (n-2) * (K.sum(0) @ L.sum(0))) / (n * (n-3))
+  test("HSIC₁ and CKA are NumPy's", () => {
+    expect(hsic(gramOf(X, N), gramOf(Y, N), N)).toBeCloseTo(0.0035284651889031233, 12);
+    expect(hsic(gramOf(X, N), gramOf(X, N), N)).toBeCloseTo(0.04102667233399653, 12);
+    expect(cka(X, Y)).toBeCloseTo(0.09387462024189708, 10);
+    expect(cka(X, Z)).toBeCloseTo(0.6013577825964165, 10);
+    expect(cka(Y, Z)).toBeCloseTo(0.07635803211179316, 10);
+  });
+
+  test("1 with itself; rotation, scale and shift change nothing; it is symmetric", () => {
+    const [c, s] = [Math.cos(1), Math.sin(1)];
+    const turned = Float64Array.from(X, (v, i) => 7 * (i % 6 === 0 ? c * v - s * X[i + 1]! : i % 6 === 1 ? s * X[i - 1]! + c * v : v) + 3);
+    expect(cka(X, X)).toBeCloseTo(1, 12);
+    expect(cka(X, turned)).toBeCloseTo(1, 10);
+    expect(cka(turned, Z)).toBeCloseTo(cka(Z, X), 10);
+  });
+
+  test("of what is independent it is 0 on average, where the biased estimate is far above", () => {
+    const values = Array.from({ length: 200 }, (_, seed) => cka(drawn(1000 + seed, 120), drawn(5000 + seed, 120)));
+    const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+    const spread = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
+    expect(Math.abs(mean)).toBeLessThan((4 * spread) / Math.sqrt(200));
+    expect(spread).toBeLessThan(0.2);
+  });
+
+  test("constant and non-finite features have none, and leave the others alone; three inputs are refused", () => {
+    const constant = Float64Array.from({ length: 40 }, (_, i) => (i % 2 ? 0.1 : 12345.678));
+    const broken = Float64Array.from(X).fill(Number.NaN, 4, 5);
+    const table = ckaTable(
+      [X, constant, broken, Z].map((x) => gramOf(x, N)),
+      N,
+    );
+    expect(table[0]).toBeCloseTo(1, 12);
+    expect(table[3]).toBeCloseTo(0.6013577825964165, 10);
+    for (const at of [1, 2, 5, 6, 10]) expect(table[at]).toBeNaN();
+    expect(() => hsic(new Float64Array(9), new Float64Array(9), 3)).toThrow("four");
   });
 });

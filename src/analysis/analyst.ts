@@ -1,4 +1,5 @@
 /** The analyses that are asked for, off the training thread and in float64: shared directions of a layer's updates, and CKA. */
+import { ckaTable, gramOf } from "./cka.ts";
 import { openQueue } from "./queue.ts";
 import { amplification, type Directions, frobenius, leadingDirections, overlapOf } from "./subspace.ts";
 
@@ -50,26 +51,54 @@ export function overlapsOf({ rows, cols, weight, deltas }: OverlapQuestion): Ove
   };
 }
 
+export interface LikenessQuestion {
+  readonly kind: "likeness";
+  /** Inputs. */
+  readonly count: number;
+  /** Of each member the features (count, width). */
+  readonly features: readonly Float32Array<ArrayBuffer>[];
+}
+
+/** CKA of all pairs of members: (members, members). */
+export type Likeness = Float64Array<ArrayBuffer>;
+
+export const likenessOf = ({ count, features }: LikenessQuestion): Likeness =>
+  ckaTable(
+    features.map((x) => gramOf(x, count)),
+    count,
+  );
+
+export type AnalystQuestion = OverlapQuestion | LikenessQuestion;
+export const analysed = (question: AnalystQuestion): Overlap | Likeness =>
+  question.kind === "overlap" ? overlapsOf(question) : likenessOf(question);
+
 export interface Analyst {
   /** The buffers of the matrices are given away. */
   overlap(question: Omit<OverlapQuestion, "kind">): Promise<Overlap>;
+  likeness(question: Omit<LikenessQuestion, "kind">): Promise<Likeness>;
   /** Ends the worker and rejects what is still waiting. */
   close(): void;
 }
 
 /** Starts a worker where there are workers; elsewhere (Node) the work is done in place. */
 export function openAnalyst(): Analyst {
-  const { ask, close } = openQueue<OverlapQuestion, Overlap>(
+  const { ask, close } = openQueue<AnalystQuestion, Overlap | Likeness>(
     "analysis",
     () => new Worker(new URL("./desk.ts", import.meta.url), { type: "module" }),
-    overlapsOf,
+    analysed,
   );
+  const matrices = ({ weight, deltas }: Omit<OverlapQuestion, "kind">) => [weight, ...deltas.filter((delta) => delta !== null)];
   return {
     overlap: (question) =>
       ask(
         { kind: "overlap", ...question },
-        [question.weight, ...question.deltas].flatMap((matrix) => (matrix ? [matrix.buffer] : [])),
-      ),
+        matrices(question).map(({ buffer }) => buffer),
+      ) as Promise<Overlap>,
+    likeness: (question) =>
+      ask(
+        { kind: "likeness", ...question },
+        question.features.map(({ buffer }) => buffer),
+      ) as Promise<Likeness>,
     close,
   };
 }

@@ -1,8 +1,9 @@
 /** Module worker of the analyst. */
-import { type Overlap, type OverlapQuestion, overlapsOf } from "./analyst.ts";
+import { type AnalystQuestion, analysed, type Likeness, type Overlap } from "./analyst.ts";
 import { answerAll } from "./queue.ts";
 
-answerAll<OverlapQuestion, Overlap>(overlapsOf, ({ pairs, amplifications }) => [
-  ...pairs.flatMap(({ left, right }) => [left.buffer, right.buffer]),
-  ...amplifications.map(({ buffer }) => buffer),
-]);
+answerAll<AnalystQuestion, Overlap | Likeness>(analysed, (answer) =>
+  answer instanceof Float64Array
+    ? [answer.buffer]
+    : [...answer.pairs.flatMap(({ left, right }) => [left.buffer, right.buffer]), ...answer.amplifications.map(({ buffer }) => buffer)],
+);

@@ -1,5 +1,6 @@
 /** What the models share: squares of pixels as tokens, and a transformer encoder that normalises before each half of a block. */
 import { FormatError, UnsupportedError } from "../formats/error.ts";
+import { add } from "../ops/add.ts";
 import { attention } from "../ops/attention.ts";
 import { gelu } from "../ops/gelu.ts";
 import { layerscale } from "../ops/layerscale.ts";
@@ -129,13 +130,20 @@ function block(scope: Scope, sizes: Encoder, names: BlockNames, index: number, c
   const fc2 = added(linear("fc2", inner, width), names.scales && scope.tensor(names.scales[1], [width]));
   return (pass, x, batch, pick = (rows) => rows) => {
     const { tape } = pass;
+    const taps = causal ? undefined : pass.taps; // texts are causal, and images are looked into
+    const kept = taps ? (rows: Tensor) => rows : pick;
     const [q, k, v] = qkv(pass, norm1(pass, x)) as [Tensor, Tensor, Tensor];
-    const { y: mixed, saved } = tape.record(attention, { q, k, v }, { batch, heads, causal, ...(pass.taps && { keep: true }) });
-    if (saved.w) pass.taps?.set(`block.${index}.weights`, saved.w);
-    const middle = out(pass, pick(mixed), pick(x));
+    const { y: mixed, saved } = tape.record(attention, { q, k, v }, { batch, heads, causal, ...(taps && { keep: true }) });
+    if (saved.w) taps?.set(`block.${index}.weights`, saved.w);
+    const middle = out(pass, kept(mixed), kept(x));
     const wide = fc1(pass, norm2(pass, middle));
     const active = activation === "swiglu" ? tape.apply(swiglu, { x: wide }, {}) : tape.apply(gelu, { x: wide }, { kind: activation });
-    return fc2(pass, active, middle);
+    const y = fc2(pass, active, middle);
+    if (!taps) return y;
+    const added = (after: Tensor, before: Tensor) => tape.apply(add, { a: after, b: before }, { factor: -1 });
+    taps.set(`block.${index}.attention`, added(middle, x));
+    taps.set(`block.${index}.mlp`, added(y, middle));
+    return pick(y);
   };
 }
 

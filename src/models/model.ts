@@ -40,8 +40,9 @@ export interface Pass {
   /** The same of several sites of one shape that read the same x (rows, in): a result (rows, out) for each. */
   linears(sites: readonly Site[], x: Tensor): readonly Tensor[];
   /**
-   * Where a recording asks for what is inside, it finds it here, by name; without it nothing is kept. "block.3.weights": attention's
-   * weights (B · heads, T, stride), of which the first T numbers of a row count.
+   * Where somebody wants to look inside the image tower: tensors by name, put there as they are recorded; without it nothing is kept.
+   * "block.3.attention" and "block.3.mlp" (B·T, width) are what the halves of the fourth block add to the residual stream, of every
+   * token. "block.3.weights": attention's weights (B · heads, T, stride), of which the first T numbers of a row count.
    */
   readonly taps?: Map<string, Tensor>;
 }

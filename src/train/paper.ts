@@ -4,6 +4,10 @@ import { InputError } from "./input.ts";
 import { overlaps } from "./overlap.ts";
 import type { FromWorker, PaperQuestion } from "./protocol.ts";
 import type { Race } from "./race.ts";
+import { likenesses, spreadOver } from "./representation.ts";
+
+/** Inputs without which HSIC cannot be estimated. */
+const LEAST = 4;
 
 /** Those about one run; they end with it. */
 export class PaperDesk {
@@ -38,16 +42,40 @@ export class PaperDesk {
     this.#analyst?.close();
   }
 
-  async *#parts({ id, type }: PaperQuestion): AsyncGenerator<FromWorker> {
-    const race = this.#race;
+  #parts(question: PaperQuestion): AsyncGenerator<FromWorker> {
     this.#analyst ??= openAnalyst();
-    let done = 0;
+    switch (question.type) {
+      case "overlap":
+        return this.#overlap(question.id, this.#analyst);
+      case "likeness":
+        return this.#likeness(question.id, question.images, this.#analyst);
+    }
+  }
+
+  async *#overlap(id: number, analyst: Analyst): AsyncGenerator<FromWorker> {
+    const race = this.#race;
     // Before anything was ranked there is no moment yet: now is one.
     if (race.taken === undefined) race.snapshot();
-    for await (const { layer, all } of overlaps(race, this.#analyst)) {
+    let done = 0;
+    for await (const { layer, all } of overlaps(race, analyst)) {
       done++;
-      yield { type, id, step: race.taken ?? 0, layer, done, all, more: done < all };
+      yield { type: "overlap", id, step: race.taken ?? 0, layer, done, all, more: done < all };
     }
     if (done === 0) throw new InputError("No method of this race changes a weight matrix.", "Add one that does, such as LoRA.");
+  }
+
+  async *#likeness(id: number, wanted: number, analyst: Analyst): AsyncGenerator<FromWorker> {
+    const race = this.#race;
+    const images = spreadOver(race.setup.split.validation, wanted);
+    if (images.length < LEAST)
+      throw new InputError(
+        `There are ${images.length} validation images; CKA needs ${LEAST}, and says little below a hundred.`,
+        "Hold out a larger share, or add images.",
+      );
+    let done = 0;
+    for await (const { step, half, all } of likenesses(race, images, analyst)) {
+      done++;
+      yield { type: "likeness", id, step, images: images.length, half, done, all, more: done < all };
+    }
   }
 }

@@ -4,6 +4,7 @@ import type { Fault } from "../gpu/device.ts";
 import type { AttentionMaps } from "./attention.ts";
 import type { Embeddings } from "./embedding.ts";
 import type { LayerOverlap } from "./overlap.ts";
+import type { HalfLikeness } from "./representation.ts";
 import type { Prediction, RunConfig, RunEvent } from "./run.ts";
 
 /** Files of a folder by path, with "/". */
@@ -79,18 +80,23 @@ export interface OnnxUnchecked {
 /** Analyses of the run that is there. Each is answered in parts, of which the last has `more` false, or "refused"; "cancel" ends it. */
 export type PaperQuestion =
   /** Which directions the updates share, one layer a part. */
-  { readonly type: "overlap"; readonly id: number };
+  | { readonly type: "overlap"; readonly id: number }
+  /** CKA of the lanes and the model before training on so many validation images, one half of a block a part. */
+  | { readonly type: "likeness"; readonly id: number; readonly images: number };
 
-export type PaperAnswer = {
-  readonly type: "overlap";
+interface Part {
   readonly id: number;
-  /** The step whose weights were compared. */
+  /** The step whose weights were looked at. */
   readonly step: number;
-  readonly layer: LayerOverlap;
   readonly done: number;
   readonly all: number;
   readonly more: boolean;
-};
+}
+
+export type PaperAnswer =
+  | (Part & { readonly type: "overlap"; readonly layer: LayerOverlap })
+  /** `images`: how many there were. */
+  | (Part & { readonly type: "likeness"; readonly images: number; readonly half: HalfLikeness });
 
 export type ToWorker =
   | PaperQuestion

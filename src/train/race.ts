@@ -103,7 +103,7 @@ export class Race {
   step(step: number, clock?: Clock): void {
     const { config } = this.setup;
     this.steps = step;
-    this.#load(this.#trainBatch, this.#batchOf(step - 1));
+    this.load(this.#trainBatch, this.#batchOf(step - 1));
     this.#trainBatch.views?.draw(config.seed, step - 1);
     for (const lane of this.lanes) lane.trainables.prepare(step, learningRate(lane.config.lr, step, config), this.#adamw);
     submit(this.gpu, this.#steps, clock);
@@ -166,7 +166,7 @@ export class Race {
     const second = images.length * 8;
     for (let first = 0; first < images.length; first += size) {
       const some = images.subarray(first, first + size);
-      this.#load(this.#testBatch, some);
+      this.load(this.#testBatch, some);
       write(backbone.gpu, this.#testBatch.count.buffer as GPUBuffer, 0, new Uint32Array([some.length]));
       plan.submit(this.gpu, (encoder) => {
         encoder.copyBufferToBuffer(rows.buffer as GPUBuffer, 0, results, first * 8, some.length * 8);
@@ -239,7 +239,8 @@ export class Race {
     return found;
   }
 
-  #load({ pixels, labels, staging }: Batch, images: Uint32Array): void {
+  /** Queues images, and their labels, for a batch; rows beyond them keep what they held. */
+  load({ pixels, labels, staging }: Batch, images: Uint32Array): void {
     const { dataset, backbone } = this.setup;
     const bytes = 3 * dataset.size ** 2;
     images.forEach((image, i) => {

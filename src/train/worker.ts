@@ -175,6 +175,7 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
       });
       return;
     case "overlap":
+    case "likeness":
       void answer(data.id, () => analyse(data));
       return;
     case "export":
