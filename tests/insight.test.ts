@@ -6,7 +6,7 @@ import { frobenius, leadingDirections } from "../src/analysis/subspace.ts";
 import { normalize } from "../src/ops/normalize.ts";
 import { Tape } from "../src/tensor/tape.ts";
 import type { Tensor } from "../src/tensor/tensor.ts";
-import { frozenPass } from "../src/train/lane.ts";
+import { frozenPass } from "../src/train/frozen.ts";
 import { overlaps } from "../src/train/overlap.ts";
 import { PaperDesk } from "../src/train/paper.ts";
 import type { Race } from "../src/train/race.ts";

@@ -89,6 +89,12 @@ export function countLayers(model: string, targets: Targets): number {
   return outlineOf({ model, targets, head: { kind: "linear" } }).layers.length;
 }
 
+/** The smaller sides of the smallest and the largest layer that the targets name; null where they name none. */
+export function sidesOf(whole: Whole): { readonly least: number; readonly greatest: number } | null {
+  const sides = outlineOf(whole).layers.map((layer) => Math.min(layer.in, layer.out));
+  return sides.length > 0 ? { least: Math.min(...sides), greatest: Math.max(...sides) } : null;
+}
+
 export function countParameters(whole: Whole, method: string, settings: Settings): number {
   return findMethod(method)?.parameters(outlineOf(whole), settings) ?? 0;
 }

@@ -3,7 +3,14 @@ import { create } from "zustand";
 
 export type Support =
   | { readonly state: "checking" }
-  | { readonly state: "ready"; readonly gpu: string /** runs on the CPU, slowly */; readonly software: boolean }
+  | {
+      readonly state: "ready";
+      readonly gpu: string;
+      /** Runs on the CPU, slowly. */
+      readonly software: boolean;
+      /** Bytes of the largest tensor that it takes. */
+      readonly largest: number;
+    }
   /** "insecure": WebGPU exists only on https and localhost. */
   | { readonly state: "missing"; readonly why: "insecure" | "no-webgpu" | "no-adapter" };
 
@@ -22,5 +29,11 @@ async function findSupport(): Promise<Support> {
   if (!adapter) return { state: "missing", why: "no-adapter" };
   const { vendor, architecture, description, isFallbackAdapter } = adapter.info;
   const name = description || [vendor, architecture].filter(Boolean).join(" ") || "GPU";
-  return { state: "ready", gpu: name, software: isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|basic render|warp/i.test(name) };
+  const largest = Math.min(adapter.limits.maxStorageBufferBindingSize, adapter.limits.maxBufferSize);
+  return {
+    state: "ready",
+    gpu: name,
+    largest,
+    software: isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|basic render|warp/i.test(name),
+  };
 }

@@ -6,7 +6,7 @@ import { pool } from "../ops/pool.ts";
 import { Arena, type Plan } from "../tensor/plan.ts";
 import { Tape } from "../tensor/tape.ts";
 import { byteLength, type Tensor } from "../tensor/tensor.ts";
-import { frozenPass } from "./lane.ts";
+import { frozenPass } from "./frozen.ts";
 import type { Race } from "./race.ts";
 import { Batch } from "./record.ts";
 
@@ -56,7 +56,7 @@ export async function featuresOf(
   const { backbone, preprocess } = race.setup;
   const batch = new Batch(backbone, Math.min(BATCH, images.length));
   const recordings = [...race.lanes, undefined].map((lane) => {
-    const tape = new Tape(gpu.software, gpu.tuned);
+    const tape = new Tape(gpu.software);
     const taps = new Map<string, Tensor>();
     const pass = { ...(lane ? lane.pass(tape, false) : frozenPass(tape)), taps };
     const { model } = backbone.through(lane?.own ?? new Map());

@@ -1,5 +1,6 @@
 /** One lane: a chip that says what it is and opens its settings. */
 import { Popover } from "radix-ui";
+import { Fragment } from "react";
 import { useAdopted } from "../../store/adopted.ts";
 import { type Nearness, RATE } from "../../store/config.ts";
 import { completeSettings, findMethod } from "../../store/methods.ts";
@@ -11,6 +12,7 @@ import { ChoiceField } from "../parts/choice.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { NumberField } from "../parts/number.tsx";
 import { Swatch } from "../parts/swatch.tsx";
+import { Caution } from "../race/cautions.tsx";
 import { AdapterRows } from "./adopt.tsx";
 
 interface Props {
@@ -74,7 +76,10 @@ function LaneSettings({ index, lane }: Pick<Props, "index" | "lane">) {
         return field.choices ? (
           <ChoiceField key={name} label={field.label} help={field.help} choices={field.choices} value={value} onChange={onChange} />
         ) : (
-          <NumberField key={name} field={field} value={value} slider showHelp onChange={onChange} />
+          <Fragment key={name}>
+            <NumberField field={field} value={value} slider showHelp onChange={onChange} />
+            <Caution lane={index} field={name} />
+          </Fragment>
         );
       })}
     </>
@@ -83,7 +88,12 @@ function LaneSettings({ index, lane }: Pick<Props, "index" | "lane">) {
 
 function Rate({ index, lane }: Pick<Props, "index" | "lane">) {
   const setLane = useSetup((setup) => setup.setLane);
-  return <NumberField field={RATE} value={lane.lr} slider showHelp onChange={(lr) => setLane(index, { lr })} />;
+  return (
+    <>
+      <NumberField field={RATE} value={lane.lr} slider showHelp onChange={(lr) => setLane(index, { lr })} />
+      <Caution lane={index} field="lr" />
+    </>
+  );
 }
 
 /** An imported lane's settings are those of its file. */

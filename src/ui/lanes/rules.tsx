@@ -1,11 +1,12 @@
 /** The settings that hold for every lane. */
-import { useId } from "react";
+import { Fragment, useId } from "react";
 import { AMOUNTS, isAmount, MAX_TEMPLATE, NUMBERS, type NumberName } from "../../store/config.ts";
 import { useModels } from "../../store/models.ts";
 import { useSetup } from "../../store/setup.ts";
 import { ChoiceField } from "../parts/choice.tsx";
 import { NumberField } from "../parts/number.tsx";
 import { AugmentFields } from "./augment.tsx";
+import { Caution } from "../race/cautions.tsx";
 import { TargetFields } from "./targets.tsx";
 
 const PARTS: readonly NumberName[] = ["validation", "test"];
@@ -48,7 +49,10 @@ export default function Rules() {
 function Numbers({ names }: { readonly names: readonly NumberName[] }) {
   const { config, setNumber } = useSetup();
   return names.map((name) => (
-    <NumberField key={name} field={NUMBERS[name]} value={config[name]} slider showHelp onChange={(value) => setNumber(name, value)} />
+    <Fragment key={name}>
+      <NumberField field={NUMBERS[name]} value={config[name]} slider showHelp onChange={(value) => setNumber(name, value)} />
+      <Caution field={name} />
+    </Fragment>
   ));
 }
 

@@ -177,7 +177,7 @@ function Depth({ title, lines }: { readonly title: string; readonly lines: reado
               isAnimationActive={false}
             />
           ))}
-          <EndLabels labels={ends} />
+          <EndLabels labels={ends.map((end) => ({ ...end, id: end.name }))} />
         </LineChart>
       </ResponsiveContainer>
     </div>

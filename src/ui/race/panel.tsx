@@ -11,6 +11,7 @@ import { looksOf } from "../look.ts";
 import { percent } from "../numbers.ts";
 import { Badge } from "../parts/badge.tsx";
 import { FaultText, Notice } from "../parts/notice.tsx";
+import { Cautions } from "./cautions.tsx";
 import { Controls } from "./controls.tsx";
 import { Accuracies, Losses } from "./progress.tsx";
 import { Spectra } from "./spectrum.tsx";
@@ -48,6 +49,7 @@ function Messages({ names }: { readonly names: readonly string[] }) {
     <div className="messages">
       <Failure names={names} />
       <SlowDevice />
+      <Cautions />
       <ZeroShot />
     </div>
   );
