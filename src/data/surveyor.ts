@@ -45,9 +45,16 @@ export class Surveyor {
 
   /**
    * Groups of images that look the same. Images that the worker has not seen are shown to it first; what it has seen is kept.
+   * @param order all images; in a group the earlier ones are kept first
    * @throws the signal's reason when it is aborted
    */
-  async twins(dataset: Dataset, limit: number, onProgress: (share: number) => void, signal: AbortSignal): Promise<readonly TwinGroup[]> {
+  async twins(
+    dataset: Dataset,
+    order: readonly number[],
+    limit: number,
+    onProgress: (share: number) => void,
+    signal: AbortSignal,
+  ): Promise<readonly TwinGroup[]> {
     const { pixels, size } = dataset;
     const numbers = pixels.packs.map((pack) => {
       const known = this.#shown.get(pack) ?? new Map<number, number>();
@@ -55,7 +62,7 @@ export class Surveyor {
       return known;
     });
     const numberOf = (image: number) => numbers[pixels.pack[image] ?? 0]?.get(pixels.row[image] ?? 0);
-    const unseen = Array.from(dataset.labels.keys()).filter((image) => numberOf(image) === undefined);
+    const unseen = order.filter((image) => numberOf(image) === undefined);
     const bytes = size * size * 3;
     const step = Math.max(1, Math.floor(SHOWN_BYTES / bytes));
     for (let from = 0; from < unseen.length; from += step) {
@@ -68,11 +75,12 @@ export class Surveyor {
       onProgress((from + images.length) / unseen.length);
     }
     signal.throwIfAborted();
-    const shown = Uint32Array.from(dataset.labels, (_, image) => numberOf(image) ?? 0);
+    const shown = Uint32Array.from(order, (image) => numberOf(image) ?? 0);
     const reply = await this.#ask({ ask: "twins", shown, limit });
     signal.throwIfAborted();
     if (!("groups" in reply)) throw new Error("The survey mixed up its answers.");
-    return reply.groups;
+    const named = (places: readonly number[]) => places.map((at) => order[at] ?? 0);
+    return reply.groups.map(({ images, kept }) => ({ images: named(images), kept: named(kept) }));
   }
 
   close(): void {

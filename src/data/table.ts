@@ -25,6 +25,10 @@ export function classTable(dataset: Pick<Dataset, "classes" | "labels">): ClassR
  */
 export function toRgba(pixels: Uint8Array): Uint8ClampedArray<ArrayBuffer> {
   const rgba = new Uint8ClampedArray((pixels.length / 3) * 4).fill(255);
-  for (let from = 0, to = 0; from < pixels.length; from += 3, to += 4) rgba.set(pixels.subarray(from, from + 3), to);
+  for (let from = 0, to = 0; from < pixels.length; from += 3, to += 4) {
+    rgba[to] = pixels[from] as number;
+    rgba[to + 1] = pixels[from + 1] as number;
+    rgba[to + 2] = pixels[from + 2] as number;
+  }
   return rgba;
 }

@@ -14,23 +14,59 @@ import {
   restoreImages,
   setParts,
 } from "../data/edit.ts";
-import { heldOut } from "../data/surveyor.ts";
+import { heldOut, type Place } from "../data/surveyor.ts";
 import type { Places } from "../data/surveyworker.ts";
 import { edit } from "./edits.ts";
-import { useImages } from "./images.ts";
+import { importFiles, useImages } from "./images.ts";
 
 interface Workbench {
   readonly open: boolean;
+  /** The class that the camera takes pictures for, while it is on. */
+  readonly filming: string | null;
+  /** Images that were pasted and wait for a class. */
+  readonly pasted: readonly File[];
   /** Names; none means all classes. */
   readonly chosen: ReadonlySet<string>;
 }
 
-export const useBench = create<Workbench>()(() => ({ open: false, chosen: new Set<string>() }));
+export const useBench = create<Workbench>()(() => ({ open: false, filming: null, pasted: [], chosen: new Set<string>() }));
 
 export const openBench = (open: boolean) => useBench.setState({ open, chosen: new Set() });
 export const choose = (names: Iterable<string>) => useBench.setState({ chosen: new Set(names) });
 
-export const PART_WORDS: Readonly<Record<Part, string>> = { train: "training", validation: "validation", test: "test" };
+export const film = (filming: string | null) => useBench.setState({ filming });
+
+/** Pasted images go to the class that is chosen on the workbench; without one the page asks. */
+export function paste(files: readonly File[]): void {
+  const { open, chosen } = useBench.getState();
+  const [only] = chosen;
+  if (open && chosen.size === 1 && only !== undefined) void importFiles(named(files), only);
+  else useBench.setState({ pasted: files });
+}
+
+/** Undefined: they are let go. */
+export function placePasted(className: string | undefined): void {
+  const { pasted } = useBench.getState();
+  useBench.setState({ pasted: [] });
+  if (className !== undefined) void importFiles(named(pasted), className);
+}
+
+let pastes = 0;
+
+/** Browsers call every pasted image the same. */
+function named(files: readonly File[]): File[] {
+  pastes++;
+  return files.map(
+    (file, at) => new File([file], `pasted-${Date.now().toString(36)}-${pastes}-${at + 1}-${file.name}`, { type: file.type }),
+  );
+}
+
+export const PLACE_WORDS: Readonly<Record<Place, string>> = {
+  spare: "not used",
+  train: "training",
+  validation: "validation",
+  test: "test",
+};
 
 const images = (count: number): string => (count === 1 ? "one image" : `${count.toLocaleString("en")} images`);
 const within = (change: (dataset: Bench["dataset"]) => Bench["dataset"]) => (bench: Bench) => ({
@@ -87,7 +123,7 @@ export function restore(chosen: readonly number[]): void {
 /** Puts images into a part, and fixes the others where they are; with null they are left to the split again. */
 export function assign(chosen: readonly number[], part: Part | null, places: Places): void {
   edit(
-    part ? `put ${images(chosen.length)} into ${PART_WORDS[part]}` : `leave the part of ${images(chosen.length)} to the split`,
+    part ? `put ${images(chosen.length)} into ${PLACE_WORDS[part]}` : `leave the part of ${images(chosen.length)} to the split`,
     within((dataset) => setParts(part ? fixParts(dataset, heldOut(places)) : dataset, chosen, part)),
   );
 }

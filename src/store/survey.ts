@@ -60,11 +60,15 @@ export async function findTwins(limit: number): Promise<void> {
   const { dataset } = useImages.getState();
   search?.abort();
   if (!dataset || !surveyor) return;
+  const { places, of } = useSurvey.getState();
+  // Copies are deleted from training before they are from what is measured on.
+  const worth = (image: number) => (of === dataset ? (places?.[image] ?? 0) : 0);
+  const order = Array.from(dataset.labels.keys()).sort((a, b) => worth(b) - worth(a) || a - b);
   const mine = new AbortController();
   search = mine;
   useSurvey.setState({ limit, searching: 0, problem: null });
   try {
-    const groups = await surveyor.twins(dataset, limit, (searching) => useSurvey.setState({ searching }), mine.signal);
+    const groups = await surveyor.twins(dataset, order, limit, (searching) => useSurvey.setState({ searching }), mine.signal);
     useSurvey.setState({ groups, groupsOf: dataset, searching: null });
   } catch (error) {
     if (search !== mine || mine.signal.aborted) return;

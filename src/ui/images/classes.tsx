@@ -2,7 +2,7 @@
 import { useEffect, useMemo, useRef, useState } from "react";
 import type { Dataset } from "../../data/dataset.ts";
 import { type ClassRow, classTable } from "../../data/table.ts";
-import { drop as dropClasses, rename } from "../../store/bench.ts";
+import { drop as dropClasses, film, rename } from "../../store/bench.ts";
 import { takeDrop } from "../../store/dropped.ts";
 import { importFiles } from "../../store/images.ts";
 import { ask } from "../../store/predictions.ts";
@@ -71,7 +71,10 @@ function ClassItem({ row, dataset, share }: ItemProps) {
         </Modal>
       </td>
       <td className="class-count">{count(row.count)}</td>
-      <td>
+      <td className="class-buttons">
+        <button type="button" className="quiet" aria-label={`Webcam for ${row.name}`} onClick={() => film(row.name)}>
+          <Icon name="camera" />
+        </button>
         <button type="button" className="quiet" aria-label={`Remove class ${row.name}`} onClick={() => dropClasses([row.name])}>
           <Icon name="close" />
         </button>
@@ -181,6 +184,9 @@ export function NewClass({ first }: { readonly first: boolean }) {
       >
         <Icon name="plus" /> Images
       </Choose>
+      <button type="button" aria-label="Webcam" disabled={name.trim() === ""} onClick={() => film(name.trim())}>
+        <Icon name="camera" />
+      </button>
     </div>
   );
 }

@@ -1,6 +1,7 @@
 /** Step 1: images in, by drop, by dialog or from a sample set, and what came of it. */
-import { useState } from "react";
+import { lazy, Suspense, useState } from "react";
 import { SAMPLES } from "../../data/samples.ts";
+import { openBench, useBench } from "../../store/bench.ts";
 import { takeDrop, takeFiles } from "../../store/dropped.ts";
 import { cancelImport, clearImages, dismissImportFault, loadSample, useImages } from "../../store/images.ts";
 import { useSetup } from "../../store/setup.ts";
@@ -10,11 +11,19 @@ import { Choose, useDrop } from "../parts/drop.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { FaultText, Notice } from "../parts/notice.tsx";
 import { Classes, NewClass } from "./classes.tsx";
+import { History, useHistoryKeys } from "./history.tsx";
+import { Pasted } from "./paste.tsx";
 import { Report } from "./report.tsx";
 import { Thumbs } from "./thumbs.tsx";
+import "./bench.css";
+
+/** Fetched when they are opened. */
+const Bench = lazy(() => import("./bench.tsx"));
+const Webcam = lazy(() => import("./webcam.tsx"));
 
 export function ImagesPanel() {
   const { dataset, importing, fault, report } = useImages();
+  useHistoryKeys();
   const drop = useDrop((items) => void takeDrop(items));
   return (
     <section className="panel images" aria-labelledby="images-title" {...drop}>
@@ -31,14 +40,33 @@ export function ImagesPanel() {
         {dataset && !importing && (
           <>
             <Summary />
+            <button type="button" onClick={() => openBench(true)}>
+              Work on the images
+            </button>
             {report && <Report report={report} />}
             <Classes dataset={dataset} />
           </>
         )}
         {!importing && <NewClass first={dataset === null} />}
+        <History />
       </div>
       <p className="hint private">Your images stay in this tab: nothing is uploaded.</p>
+      <Suspense>
+        <Opened />
+      </Suspense>
+      <Pasted />
     </section>
+  );
+}
+
+/** What lies over the page. It stays while files are read, so that the camera does. */
+function Opened() {
+  const { open, filming } = useBench();
+  return (
+    <>
+      {open && <Bench />}
+      {filming !== null && <Webcam className={filming} />}
+    </>
   );
 }
 

@@ -1,5 +1,5 @@
 /** Small pictures of images as the model sees them, drawn from their bytes. */
-import { useEffect, useRef } from "react";
+import { useEffect, useMemo, useRef } from "react";
 import { toRgba } from "../../data/table.ts";
 
 interface Props {
@@ -35,4 +35,17 @@ export function Thumbs({ images, size, places = images.length, label }: Props) {
       {...(label ? { role: "img", "aria-label": label } : { "aria-hidden": true })}
     />
   );
+}
+
+interface PictureProps {
+  /** (size, size, 3); absent until it is read. */
+  readonly pixels: Uint8Array | undefined;
+  readonly size: number;
+  readonly label?: string;
+}
+
+/** One image, drawn once however often what is around it changes. */
+export function Picture({ pixels, ...rest }: PictureProps) {
+  const images = useMemo(() => (pixels ? [pixels] : []), [pixels]);
+  return <Thumbs images={images} places={1} {...rest} />;
 }

@@ -1,0 +1,57 @@
+/** How even the classes are, in words, and a way to even them out. */
+import { useMemo, useState } from "react";
+import type { Dataset } from "../../data/dataset.ts";
+import type { Places } from "../../data/surveyworker.ts";
+import { classTable } from "../../data/table.ts";
+import { even } from "../../store/bench.ts";
+import { useSetup } from "../../store/setup.ts";
+import { count } from "../numbers.ts";
+
+export function Balance({ dataset, places }: { readonly dataset: Dataset; readonly places: Places | null }) {
+  const seed = useSetup(({ config }) => config.seed);
+  const table = useMemo(() => classTable(dataset).filter((row) => row.count > 0), [dataset]);
+  const [text, setText] = useState("");
+  const [first] = table;
+  if (!first || table.length < 2) return null;
+  const largest = table.reduce((a, b) => (b.count > a.count ? b : a), first);
+  const smallest = table.reduce((a, b) => (b.count < a.count ? b : a), first);
+  const times = largest.count / smallest.count;
+  const most = text === "" ? smallest.count : Math.floor(Number(text));
+  const gone = table.reduce((sum, row) => sum + Math.max(0, row.count - most), 0);
+  return (
+    <div className="balance">
+      {times === 1 ? (
+        <p>Every class has {count(largest.count)} images.</p>
+      ) : (
+        <p>
+          The largest class, <bdi>{largest.name}</bdi>, has {times < 1.95 ? times.toFixed(1) : count(Math.round(times))} times as many
+          images as the smallest, <bdi>{smallest.name}</bdi>: {count(largest.count)} and {count(smallest.count)}.
+        </p>
+      )}
+      <form
+        className="row"
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (places && gone > 0) even(most, seed, places);
+          setText("");
+        }}
+      >
+        <label>
+          At most{" "}
+          <input
+            className="number"
+            inputMode="numeric"
+            aria-label="Images of a class at most"
+            placeholder={String(smallest.count)}
+            value={text}
+            onChange={(event) => setText(event.target.value.replace(/\D/g, "").slice(0, 7))}
+          />
+        </label>
+        <button type="submit" disabled={!places || gone === 0 || most < 1}>
+          Even out
+        </button>
+        <span className="hint">{gone > 0 ? `${count(gone)} would go to the bin, drawn by the seed, those to test on last` : ""}</span>
+      </form>
+    </div>
+  );
+}
