@@ -110,7 +110,10 @@ describe("images", () => {
       for (const share of [0, 0.05, 0.2, 0.9]) {
         const labels = Uint32Array.from(counts.flatMap((count, label) => Array<number>(count).fill(label)));
         const sources = Array.from(labels, (_, i) => `${i}.png`);
-        const split = splitDataset({ classes: counts.map(String), labels, sources } as never, share, 1);
+        const split = splitDataset(
+          { classes: counts.map(String), labels, sources },
+          { validation: share, test: 0, amount: "all", seed: 1 },
+        );
         expect(heldOut(counts, share)).toBe(split.validation.length);
       }
     }

@@ -1,10 +1,11 @@
 /** The images as a zip to keep, or to read again here or elsewhere. */
 import { create } from "zustand";
 import type { Fault } from "../gpu/device.ts";
-import { save } from "./archive.ts";
+
 import { faultFrom } from "./engine.ts";
 import { useImages } from "./images.ts";
 import { slug } from "./names.ts";
+import { save } from "./save.ts";
 import { useSetup } from "./setup.ts";
 
 interface Takeout {

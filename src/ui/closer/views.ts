@@ -19,4 +19,5 @@ export const VIEWS: readonly View[] = [
   { id: "ranks", title: "Ranks", load: () => import("../paper/ranks.tsx") },
   { id: "likeness", title: "Likeness (CKA)", load: () => import("../paper/likeness.tsx") },
   { id: "overlap", title: "Shared directions", load: () => import("../paper/overlap.tsx") },
+  { id: "runs", title: "Runs", load: () => import("../runs/view.tsx") },
 ];

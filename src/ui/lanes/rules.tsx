@@ -5,8 +5,8 @@ import { useModels } from "../../store/models.ts";
 import { useSetup } from "../../store/setup.ts";
 import { ChoiceField } from "../parts/choice.tsx";
 import { NumberField } from "../parts/number.tsx";
-import { AugmentFields } from "./augment.tsx";
 import { Caution } from "../race/cautions.tsx";
+import { AugmentFields } from "./augment.tsx";
 import { TargetFields } from "./targets.tsx";
 
 const PARTS: readonly NumberName[] = ["validation", "test"];

@@ -1,6 +1,7 @@
 /** A chart with its text: a caption that states the finding, and its numbers as a table for whoever wants them. */
 import { type ReactNode, useEffect, useId, useRef, useState } from "react";
 import { Icon } from "./icon.tsx";
+import { SaveChart } from "./saving.tsx";
 
 /** Screen readers would otherwise be talked over by every batch. */
 const SPEAK_MS = 3000;
@@ -22,10 +23,12 @@ interface Props {
 export function Figure({ title, finding, table, className = "", children }: Props) {
   const id = useId();
   const [asTable, setAsTable] = useState(false);
+  const figure = useRef<HTMLElement>(null);
   return (
-    <figure className={`figure ${className}`} aria-labelledby={id}>
+    <figure ref={figure} className={`figure ${className}`} aria-labelledby={id}>
       <div className="figure-head">
         <h3 id={id}>{title}</h3>
+        {!asTable && <SaveChart figure={figure} />}
         <button type="button" className="quiet" aria-pressed={asTable} onClick={() => setAsTable(!asTable)}>
           <Icon name={asTable ? "chart" : "table"} />
           <span className="label">{asTable ? "Chart" : "Table"}</span>

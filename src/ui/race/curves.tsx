@@ -32,9 +32,11 @@ export interface Props<R extends Row> {
   readonly top?: number;
   /** `step`: of the axis, for its ticks. */
   readonly write: (value: number, step?: number) => string;
+  /** Its crosshair is its own: it stands beside no race. */
+  readonly alone?: boolean;
 }
 
-export function Curves<R extends Row>({ label, rows, curves, steps, top, write }: Props<R>) {
+export function Curves<R extends Row>({ label, rows, curves, steps, top, write, alone = false }: Props<R>) {
   const rem = useRem();
   const labelled = curves.filter((curve) => curve.labelled);
   const ticks = ticksTo(top ?? greatest(rows, curves));
@@ -44,7 +46,7 @@ export function Curves<R extends Row>({ label, rows, curves, steps, top, write }
       <ResponsiveContainer width="100%" height="100%">
         <LineChart
           data={[...rows]}
-          syncId="race"
+          {...(!alone && { syncId: "race" })}
           syncMethod={nearestTick}
           title={label}
           margin={{ top: 0.5 * rem, right: (0.7 + 0.52 * longest) * rem, bottom: 0, left: 0 }}
