@@ -45,6 +45,8 @@ const config = v.object({
   weightDecay: v.number(),
   clip: v.number(),
   labelSmoothing: v.number(),
+  augment: v.object({ shift: v.number(), flip: v.number(), crop: v.number(), colour: v.number(), rand: v.number() }),
+  balance: v.boolean(),
 });
 
 const lane = v.union([
