@@ -55,10 +55,21 @@ async function fromFound(found: readonly Found[], className: string | undefined)
 async function openArchive(file: Found, className: string | undefined, isOneOfSeveral: boolean): Promise<Source> {
   const name = file.path.slice(file.path.lastIndexOf("/") + 1);
   const title = name.replace(ARCHIVE, "");
-  const source = await (await import("./zip.ts")).fromArchive(await file.open(), name, { className });
+  const blob = await file.open().catch(() => undefined);
+  if (blob === undefined) {
+    const note = {
+      source: file.path,
+      kind: "unreadable",
+      reason: "the browser could not open it: is it still there?",
+      outcome: "left out",
+    } as const;
+    return { name: title, files: [], notes: [note], warnings: [] };
+  }
+  const source = await (await import("./zip.ts")).fromArchive(blob, name, { className });
   const part = isOneOfSeveral ? partOf(title) : undefined;
   return part === undefined ? source : { ...source, files: source.files.map((image) => ({ ...image, part: image.part ?? part })) };
 }
+
 async function walk(entries: readonly FileSystemEntry[]): Promise<{ found: Found[]; notes: Note[] }> {
   const found: Found[] = [];
   const notes: Note[] = [];

@@ -11,6 +11,7 @@ const padded = handover("stands for another method");
 const merged = handover("merged is a checkpoint");
 const asOnnx = handover("as ONNX gives");
 const texts = handover("class prompts");
+const sets = (name) => test("imports", name);
 
 export const files = [
   // Models.
@@ -205,6 +206,54 @@ export const files = [
     'return [name, "float32"]',
     "return [name, value]",
     formats("merged model"),
+  ],
+  // Image sets.
+  [
+    "sets: val is trained on",
+    "src/data/paths.ts",
+    '  val: "validation",',
+    '  val: "train",',
+    test("sources", "folders named after a part"),
+  ],
+  ["sets: Fortran's order is read as C's", "src/data/arrays.ts", "if (!array.fortran) return", "return", sets("NumPy's npz and npy")],
+  ["sets: CIFAR's planes are taken for pixels", "src/data/cifar.ts", ', order: "planes" };', " };", sets("CIFAR-10 and CIFAR-100")],
+  ["sets: EMNIST lies on its side", "src/data/idx.ts", '/emnist/i.test(hint) ? "columns" : undefined', "undefined", sets("MNIST")],
+  [
+    "sets: every row group is the first",
+    "src/data/parquet.ts",
+    "imageAt(groups, g, i)",
+    "imageAt(groups, 0, i)",
+    sets("parquet by datasets"),
+  ],
+  ["sets: a tar's extended names are not read", "src/data/tar.ts", 'fields.get("path") ?? ', "", sets("tar.gz, with names")],
+  [
+    "sets: a table's file is found by its name alone",
+    "src/data/tables.ts",
+    "have[alike] === wanted[alike]",
+    "false",
+    sets("in each folder"),
+  ],
+  [
+    "sets: damage in a zip is not seen",
+    "src/data/unzip.ts",
+    "if (crc === member.crc) return blob;",
+    "return blob;",
+    test("sources", "corrupt zips"),
+  ],
+  [
+    "sets: gzip may grow without end",
+    "src/data/spill.ts",
+    "if (size > most) throw",
+    "if (size < 0) throw",
+    test("spoiled", "gzip and zip bombs"),
+  ],
+  ["decode: WebP lies as it was held", "src/data/decode.ts", 'format === "WebP" ? takeTurn(bytes) : 1', "1", test("pillow")],
+  [
+    "decode: what is transparent turns black",
+    "src/data/decode.ts",
+    'context.fillStyle = "#fff"',
+    'context.fillStyle = "#000"',
+    test("pillow"),
   ],
   [
     "preprocess: both edges are not stretched",
