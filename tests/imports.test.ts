@@ -151,6 +151,11 @@ describe("every image, class and part of", () => {
   test("parquet by datasets, and by pyarrow in all its codecs", async () => {
     await expectImages(await listFolder("hub"));
     await expectImages(await list(...["train", "validation", "test"].map((part) => `hub/data/${part}-00000-of-00001.parquet`)));
+    const unlabelled = await list("unlabelled.parquet");
+    expect(unlabelled.files.map(({ className }) => className)).toEqual(["dog"]);
+    expect(unlabelled.notes).toMatchObject([
+      { source: "unlabelled.parquet", kind: "no class", reason: expect.stringContaining("2 of its 3 rows") },
+    ]);
     const two = await list("two.parquet");
     await expectImages(two, { part: () => null });
     expect(two.warnings).toEqual(["The classes are those of the column fine_label; coarse_label was not taken."]);

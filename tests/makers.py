@@ -131,6 +131,8 @@ def parquets():
     for name, file in names.items():
         rows = {"image": [{"bytes": png(i), "path": f"{i}.png"} for i in of(name)], "label": [i % 3 for i in of(name)]}
         datasets.Dataset.from_dict(rows, features=features).to_parquet(path("hub", "data", f"{file}.parquet"), batch_size=3)
+    rows = {"image": [{"bytes": png(i), "path": None} for i in range(3)], "label": [1, None, -1]}
+    datasets.Dataset.from_dict(rows, features=features).to_parquet(path("unlabelled.parquet"))
     two = datasets.Features(
         {"img": datasets.Image(), "fine_label": datasets.ClassLabel(names=CLASSES), "coarse_label": datasets.ClassLabel(names=["pet", "bird"])}
     )

@@ -4,7 +4,7 @@ import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, parquetReadO
 import { compressors } from "hyparquet-compressors";
 import { partIn, tidyName } from "./paths.ts";
 import { Refusal, refusalOf } from "./refusal.ts";
-import { type Found, leaveOut, listing, type Reading, type SourceFile } from "./source.ts";
+import { type Found, type Listing, leaveOut, listing, type Reading, type SourceFile } from "./source.ts";
 
 /** Bytes of one row group's images, which are in memory at once. */
 const MOST_GROUP = 2 ** 29;
@@ -28,7 +28,7 @@ export async function readParquet(found: readonly Found[], name: string): Promis
   const warnings = new Set<string>();
   for (const table of tables) {
     try {
-      for (const file of await readTable(table, name, warnings)) files.push(file);
+      for (const file of await readTable(table, name, list, warnings)) files.push(file);
     } catch (error) {
       const { kind, message } = refusalOf(error);
       leaveOut(
@@ -42,7 +42,7 @@ export async function readParquet(found: readonly Found[], name: string): Promis
   return { sources: [{ name, files, notes: list.notes, warnings: [...warnings] }], rest: found.filter((file) => !isTable(file)) };
 }
 
-async function readTable(table: Found, name: string, warnings: Set<string>): Promise<SourceFile[]> {
+async function readTable(table: Found, name: string, list: Listing, warnings: Set<string>): Promise<SourceFile[]> {
   const blob = await table.open();
   const file: AsyncBuffer = { byteLength: blob.size, slice: (start, end) => blob.slice(start, end).arrayBuffer() };
   const metadata = await parquetMetadataAsync(file);
@@ -57,17 +57,25 @@ async function readTable(table: Found, name: string, warnings: Set<string>): Pro
   if (!Number.isSafeInteger(rows) || rows > blob.size) throw new Refusal("damaged", `it announces ${rows} rows, more than it has bytes`);
   const part = partIn(`${name}/${table.path}`);
   const files: SourceFile[] = [];
+  let unlabelled = 0;
   for (const [g, start] of groups.starts.entries()) {
     const rowEnd = groups.starts[g + 1] ?? rows;
     const labels = await parquetReadObjects({ file, metadata, columns: [label], rowStart: start, rowEnd, compressors });
     for (const [i, row] of labels.entries()) {
-      const value: unknown = row[label];
-      const className =
-        typeof value === "number" || typeof value === "bigint" ? (names?.[Number(value)] ?? String(value)) : tidyName(String(value ?? ""));
-      files.push({ path: `${table.path}/${start + i}`, className, part, open: () => imageAt(groups, g, i) });
+      const className = classOf(row[label], names);
+      if (className === "") unlabelled++;
+      else files.push({ path: `${table.path}/${start + i}`, className, part, open: () => imageAt(groups, g, i) });
     }
   }
+  if (unlabelled > 0) leaveOut(list, table.path, "no class", `${unlabelled} of its ${rows} rows have no class in the column ${label}`);
   return files;
+}
+
+/** "" for none: tables of tests without answers hold null or −1. */
+function classOf(value: unknown, names: readonly string[] | undefined): string {
+  const isNumber = typeof value === "number" || typeof value === "bigint";
+  if (isNumber && names !== undefined) return names[Number(value)] ?? "";
+  return isNumber || typeof value === "string" || typeof value === "boolean" ? tidyName(String(value)) : "";
 }
 
 interface Groups {
