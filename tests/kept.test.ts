@@ -1,0 +1,147 @@
+/** Images outlive the page: a reload, another tab and another model find them as they were left. In a real browser, through names that people see. */
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { BlobReader, BlobWriter, ZipReader, ZipWriter } from "@zip.js/zip.js";
+import type { Browser, Locator, Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type App, startApp } from "./browser/app.ts";
+import { drop, launch, open } from "./browser/harness.mjs";
+
+const PUBLIC = join(import.meta.dirname, "../public");
+const MINUTE = 60_000;
+const SOON = { timeout: MINUTE, interval: 100 };
+
+let app: App;
+let browser: Browser;
+let zip: string;
+let model: string;
+beforeAll(async () => {
+  app = await startApp();
+  browser = await launch();
+  zip = await smallSet();
+  model = otherModel();
+}, 3 * MINUTE);
+afterAll(async () => {
+  await browser?.close();
+  app?.close();
+});
+
+const region = (page: Page, name: string): Locator => page.getByRole("region", { name, exact: true });
+const button = (page: Page | Locator, name: string | RegExp): Locator => page.getByRole("button", { name, exact: true });
+
+/** Six images of each of two classes. */
+async function smallSet(): Promise<string> {
+  const reader = new ZipReader(new BlobReader(new Blob([readFileSync(join(PUBLIC, "data/eurosat-mini.zip"))])));
+  const writer = new ZipWriter(new BlobWriter());
+  for (const entry of await reader.getEntries()) {
+    if (entry.directory || !/(Forest|River)\/\w+_00[0-5]\.jpg$/.test(entry.filename)) continue;
+    await writer.add(entry.filename, new BlobReader(await entry.getData(new BlobWriter())));
+  }
+  const path = join(app.scratch, "two.zip");
+  writeFileSync(path, Buffer.from(await (await writer.close()).arrayBuffer()));
+  return path;
+}
+
+/** The bundled model, as one that sees less of each image. */
+function otherModel(): string {
+  const folder = join(app.scratch, "closer");
+  mkdirSync(folder);
+  cpSync(join(PUBLIC, "models/clip-tiny"), folder, { recursive: true });
+  const file = join(folder, "preprocessor_config.json");
+  const json = JSON.parse(readFileSync(file, "utf8")) as Record<string, unknown>;
+  writeFileSync(file, JSON.stringify({ ...json, size: { shortest_edge: 80 } }));
+  return folder;
+}
+
+/** Class names and how many images each has, as the page shows them. */
+async function classes(page: Page): Promise<Record<string, number>> {
+  const rows = await region(page, "Images").getByRole("table", { name: "Classes" }).getByRole("row").all();
+  const told = rows.map(async (row) => [
+    await row.getByRole("rowheader").innerText(),
+    Number(
+      /\d+/.exec(
+        await row
+          .getByRole("cell")
+          .allInnerTexts()
+          .then((cells) => cells.join(" ")),
+      )?.[0],
+    ),
+  ]);
+  return Object.fromEntries(await Promise.all(told)) as Record<string, number>;
+}
+
+const shows = (page: Page, expected: Record<string, number>) =>
+  expect.poll(() => classes(page).catch(() => null), { ...SOON, message: JSON.stringify(expected) }).toEqual(expected);
+
+async function rename(page: Page, from: string, to: string): Promise<void> {
+  await button(region(page, "Images"), from).click();
+  const input = page.getByLabel(`New name of class ${from}`);
+  await input.fill(to);
+  await input.press("Enter");
+}
+
+async function visit(story: (page: Page) => Promise<void>): Promise<void> {
+  const { page, problems } = await open(browser, app.url);
+  try {
+    await story(page).catch(async (cause: unknown) => {
+      const shown = await page.locator("body").innerText({ timeout: 5000 }).catch(String);
+      throw new Error(`${String(cause)}\n${problems.join("\n")}\nThe page showed:\n${shown}`, { cause });
+    });
+    expect(problems).toEqual([]);
+  } finally {
+    await page.context().close();
+  }
+}
+
+test("a reload finds the images and what was done to them, and two tabs do not hurt each other", () =>
+  visit(async (page) => {
+    await drop(page, region(page, "Images"), [zip]);
+    await shows(page, { Forest: 6, River: 6 });
+    await rename(page, "Forest", "Wood");
+    await shows(page, { River: 6, Wood: 6 });
+    await page.reload();
+    await shows(page, { River: 6, Wood: 6 });
+
+    const other = await page.context().newPage();
+    await other.goto(app.url);
+    await shows(other, { River: 6, Wood: 6 });
+    await button(other, "Remove class River").click();
+    await shows(other, { Wood: 6 });
+    await rename(page, "River", "Stream");
+    await shows(page, { Stream: 6, Wood: 6 });
+    await Promise.all([page.reload(), other.reload()]);
+    await shows(page, { Stream: 6, Wood: 6 });
+    await shows(other, { Wood: 6 });
+    await button(region(other, "Images"), "Clear").click();
+    await other.reload();
+    await shows(other, { Stream: 6, Wood: 6 }); // the newest that is left
+    await other.close();
+    await button(region(page, "Images"), "Clear").click();
+    await page.reload();
+    await region(page, "Images").getByText("Drop a folder or a zip").waitFor();
+    expect(await region(page, "Images").getByRole("table").count()).toBe(0);
+  }));
+
+test("a model that wants its images otherwise has them prepared again, edits and all", () =>
+  visit(async (page) => {
+    await drop(page, region(page, "Images"), [zip]);
+    await shows(page, { Forest: 6, River: 6 });
+    await rename(page, "Forest", "Wood");
+    const before = await page.locator("canvas.thumbs").first().screenshot();
+    await drop(page, region(page, "Images"), [model]);
+    await button(page, "Use this model").click();
+    const status = region(page, "Race").getByRole("status").first();
+    await expect.poll(() => status.innerText(), SOON).toBe("Ready.");
+    await shows(page, { River: 6, Wood: 6 });
+    await expect
+      .poll(
+        () =>
+          page
+            .locator("canvas.thumbs")
+            .first()
+            .screenshot()
+            .then((shot) => shot.equals(before)),
+        SOON,
+      )
+      .toBe(false);
+  }));
