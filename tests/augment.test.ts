@@ -6,9 +6,11 @@ import oracle from "../src/ops/augment.ref.ts";
 import { augment } from "../src/ops/augment.ts";
 import { normalize } from "../src/ops/normalize.ts";
 import { type Augment, drawViews, NO_AUGMENT, OPERATIONS } from "../src/train/augment.ts";
+import { look } from "../src/train/look.ts";
 import type { Race } from "../src/train/race.ts";
+import { gpu } from "./gpu.ts";
 import { close, given, Immediate, read } from "./launch.ts";
-import { bits, dataset, LANES, openRace, toyConfig } from "./toy.ts";
+import { bits, dataset, kernels, LANES, openRace, toyConfig } from "./toy.ts";
 
 const CLIP = { mean: [0.48145466, 0.4578275, 0.40821073], std: [0.26862954, 0.26130258, 0.27577711] } as const;
 const RECIPE: Augment = { ...NO_AUGMENT, shift: 4, flip: 1 };
@@ -192,6 +194,28 @@ describe("draws", () => {
     }
     expect(Object.keys(OPERATIONS)).toHaveLength(11);
   });
+});
+
+test("a look at images gives what a step gives the model, as bytes", async () => {
+  const size = 15;
+  const images = Array.from({ length: 5 }, (_, i) => bytesOf(size, 6).slice(3 * size * size * i, 3 * size * size * (i + 1)));
+  const at = { seed: 3, step: 7, size, images };
+  expect(await look(gpu, kernels, { ...at, augment: NO_AUGMENT })).toEqual(images);
+  const settings = { ...RECIPE, crop: 0.5, colour: 0.4, rand: 0.5 };
+  const seen = await look(gpu, kernels, { ...at, augment: settings });
+  const { place, tone } = drawn(settings, size, 8, 3, 7);
+  const bytes = new Uint8Array(8 * 3 * size * size);
+  images.forEach((image, i) => {
+    bytes.set(image, i * image.length);
+  });
+  const { got } = await run(bytes, size, { place, tone });
+  const area = size * size;
+  for (const [i, image] of seen.entries())
+    image.forEach((byte, k) => {
+      const [channel, pixel] = [k % 3, Math.floor(k / 3)];
+      const value = 255 * (got[area * (3 * i + channel) + pixel]! * CLIP.std[channel]! + CLIP.mean[channel]!);
+      expect(Math.abs(byte - value)).toBeLessThan(0.51);
+    });
 });
 
 describe("a race", () => {

@@ -13,6 +13,7 @@ type Answers = {
   predict: "prediction";
   attention: "attention";
   embed: "embeddings";
+  look: "seen";
 } & {
   [K in PaperQuestion["type"]]: K;
 };

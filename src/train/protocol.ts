@@ -3,6 +3,7 @@ import type { Dataset } from "../data/dataset.ts";
 import type { Fault } from "../gpu/device.ts";
 import type { AttentionMaps } from "./attention.ts";
 import type { Embeddings } from "./embedding.ts";
+import type { Look } from "./look.ts";
 import type { LayerOverlap } from "./overlap.ts";
 import type { HalfLikeness } from "./representation.ts";
 import type { Prediction, RunConfig, RunEvent } from "./run.ts";
@@ -125,6 +126,8 @@ export type ToWorker =
   | { readonly type: "attention"; readonly id: number; readonly pixels: Uint8Array }
   /** What the head sees of some images of the run's dataset. Answered by "embeddings" or "refused". */
   | { readonly type: "embed"; readonly id: number; readonly images: Uint32Array }
+  /** What training would see of some images; needs no run. Answered by "seen" or "refused". */
+  | { readonly type: "look"; readonly id: number; readonly look: Look }
   /** Looks a model up: reads its small files and the sizes of the others. Answered by "model" or "refused". */
   | { readonly type: "inspect"; readonly id: number; readonly model: string; readonly sources: Sources }
   /** Fetches a model's files into the browser's storage. Answered by "fetched" messages, the last one with done = all, or "refused". */
@@ -148,6 +151,8 @@ export type FromWorker =
   /** Both of one moment: after `step`. */
   | { readonly type: "attention"; readonly id: number; readonly step: number; readonly maps: AttentionMaps }
   | { readonly type: "embeddings"; readonly id: number; readonly step: number; readonly embeddings: Embeddings }
+  /** (size, size, 3) RGB of each. */
+  | { readonly type: "seen"; readonly id: number; readonly images: readonly Uint8Array[] }
   | { readonly type: "model"; readonly id: number; readonly facts: ModelFacts }
   | { readonly type: "fetched"; readonly id: number; readonly done: number; readonly all: number; readonly file: string }
   | { readonly type: "adapter"; readonly id: number; readonly facts: AdapterFacts }

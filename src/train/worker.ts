@@ -1,13 +1,12 @@
 /** The training worker: fetches models, runs one session at a time, answers predictions, reads adapters and writes exports. */
 import { type Gpu, openGpu } from "../gpu/device.ts";
-import { attentionMaps } from "./attention.ts";
 import { keepChoices, recallChoices } from "./choices.ts";
-import { embeddings } from "./embedding.ts";
 import { faultOf } from "./fault.ts";
 import type { Hold, Origin } from "./handover.ts";
 import { InputError } from "./input.ts";
+import type { Looker } from "./look.ts";
 import { fetchModel, inspectModel, openModel } from "./open.ts";
-import { PaperDesk } from "./paper.ts";
+import type { PaperDesk } from "./paper.ts";
 import type { FromWorker, PaperQuestion, ToWorker } from "./protocol.ts";
 import type { Race } from "./race.ts";
 import { Controls } from "./trainer.ts";
@@ -28,6 +27,7 @@ interface Current {
   desk?: PaperDesk;
 }
 let current: Current | undefined;
+let looker: Promise<Looker> | undefined;
 const downloads = new Map<number, AbortController>();
 
 async function start({ config, dataset, paused, sources, adapters }: Extract<ToWorker, { type: "start" }>): Promise<void> {
@@ -36,7 +36,7 @@ async function start({ config, dataset, paused, sources, adapters }: Extract<ToW
   current = mine;
   try {
     post({ type: "event", event: { type: "status", text: "Looking for the GPU" } });
-    const [gpu, { runSession }] = await Promise.all([openGpu(navigator.gpu), session()]);
+    const [gpu, { runSession }, { PaperDesk }] = await Promise.all([openGpu(navigator.gpu), session(), import("./paper.ts")]);
     mine.gpu = gpu;
     await recallChoices(gpu);
     const { files, licence } = await openModel(config.model, sources, (done, all) =>
@@ -151,13 +151,27 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
       return;
     case "attention":
       void answer(data.id, () =>
-        ofRace(async (race) => ({ type: "attention", id: data.id, step: race.steps, maps: await attentionMaps(race, data.pixels) })),
+        ofRace(async (race) => ({
+          type: "attention",
+          id: data.id,
+          step: race.steps,
+          maps: await (await import("./attention.ts")).attentionMaps(race, data.pixels),
+        })),
       );
       return;
     case "embed":
       void answer(data.id, () =>
-        ofRace(async (race) => ({ type: "embeddings", id: data.id, step: race.steps, embeddings: await embeddings(race, data.images) })),
+        ofRace(async (race) => ({
+          type: "embeddings",
+          id: data.id,
+          step: race.steps,
+          embeddings: await (await import("./embedding.ts")).embeddings(race, data.images),
+        })),
       );
+      return;
+    case "look":
+      looker ??= import("./look.ts").then(({ Looker }) => new Looker());
+      void answer(data.id, async () => ({ type: "seen", id: data.id, images: (await (await looker)?.look(data.look)) ?? [] }));
       return;
     case "inspect":
       void answer(data.id, async () => ({ type: "model", id: data.id, facts: await inspectModel(data.model, data.sources) }));
