@@ -1,6 +1,8 @@
 /** Questions of the page about the run that need the GPU for a while: asked one by one, answered in parts, and taken back at will. */
 import { type Analyst, openAnalyst } from "../analysis/analyst.ts";
+import { planeOf, type Shares } from "../analysis/plane.ts";
 import { InputError } from "./input.ts";
+import { Landscape, type Vertices } from "./landscape.ts";
 import { overlaps } from "./overlap.ts";
 import type { FromWorker, PaperQuestion } from "./protocol.ts";
 import type { Race } from "./race.ts";
@@ -14,6 +16,8 @@ export class PaperDesk {
   readonly #race: Race;
   readonly #asked = new Map<number, AbortController>();
   #analyst: Analyst | undefined;
+  /** The plane that was asked for last. */
+  #surface: { readonly id: number; readonly landscape: Landscape } | undefined;
 
   constructor(race: Race) {
     this.#race = race;
@@ -40,6 +44,8 @@ export class PaperDesk {
   close(): void {
     for (const controller of this.#asked.values()) controller.abort();
     this.#analyst?.close();
+    this.#surface?.landscape.destroy();
+    this.#surface = undefined;
   }
 
   #parts(question: PaperQuestion): AsyncGenerator<FromWorker> {
@@ -49,6 +55,10 @@ export class PaperDesk {
         return this.#overlap(question.id, this.#analyst);
       case "likeness":
         return this.#likeness(question.id, question.images, this.#analyst);
+      case "plane":
+        return this.#plane(question.id, question.vertices);
+      case "heights":
+        return this.#heights(question.id, question.plane, question.shares);
     }
   }
 
@@ -76,6 +86,24 @@ export class PaperDesk {
     for await (const { step, half, all } of likenesses(race, images, analyst)) {
       done++;
       yield { type: "likeness", id, step, images: images.length, half, done, all, more: done < all };
+    }
+  }
+
+  async *#plane(id: number, vertices: Vertices): AsyncGenerator<FromWorker> {
+    this.#surface?.landscape.destroy();
+    this.#surface = undefined;
+    const landscape = await Landscape.open(this.#race, vertices);
+    this.#surface = { id, landscape };
+    const plane = { ...planeOf(await landscape.products()), vertices, images: landscape.images.length };
+    yield { type: "plane", id, step: landscape.step, plane, done: 1, all: 1, more: false };
+  }
+
+  async *#heights(id: number, plane: number, shares: readonly Shares[]): AsyncGenerator<FromWorker> {
+    for (const [at, one] of shares.entries()) {
+      if (this.#surface?.id !== plane) throw new InputError("The weights of this surface are gone.", "Measure it anew.");
+      const { landscape } = this.#surface;
+      const height = await landscape.at(one);
+      yield { type: "heights", id, step: landscape.step, height, done: at + 1, all: shares.length, more: at + 1 < shares.length };
     }
   }
 }

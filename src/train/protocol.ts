@@ -1,8 +1,10 @@
 /** The messages between the page and the training worker. The worker is the only bridge between engine and page. */
+import type { Plane, Shares } from "../analysis/plane.ts";
 import type { Dataset } from "../data/dataset.ts";
 import type { Fault } from "../gpu/device.ts";
 import type { AttentionMaps } from "./attention.ts";
 import type { Embeddings } from "./embedding.ts";
+import type { Height, Vertices } from "./landscape.ts";
 import type { Look } from "./look.ts";
 import type { LayerOverlap } from "./overlap.ts";
 import type { HalfLikeness } from "./representation.ts";
@@ -83,7 +85,18 @@ export type PaperQuestion =
   /** Which directions the updates share, one layer a part. */
   | { readonly type: "overlap"; readonly id: number }
   /** CKA of the lanes and the model before training on so many validation images, one half of a block a part. */
-  | { readonly type: "likeness"; readonly id: number; readonly images: number };
+  | { readonly type: "likeness"; readonly id: number; readonly images: number }
+  /** Takes the weights of three lanes (-1: of the model before training) as they are now, in place of those it took before. */
+  | { readonly type: "plane"; readonly id: number; readonly vertices: Vertices }
+  /** Loss at some places of the plane whose "plane" had the id `plane`: shares of its three vertices, one place a part. */
+  | { readonly type: "heights"; readonly id: number; readonly plane: number; readonly shares: readonly Shares[] };
+
+/** Where three solutions lie, and what their surface is measured on. */
+export interface PlaneFacts extends Plane {
+  readonly vertices: Vertices;
+  /** Training images. */
+  readonly images: number;
+}
 
 interface Part {
   readonly id: number;
@@ -97,7 +110,10 @@ interface Part {
 export type PaperAnswer =
   | (Part & { readonly type: "overlap"; readonly layer: LayerOverlap })
   /** `images`: how many there were. */
-  | (Part & { readonly type: "likeness"; readonly images: number; readonly half: HalfLikeness });
+  | (Part & { readonly type: "likeness"; readonly images: number; readonly half: HalfLikeness })
+  | (Part & { readonly type: "plane"; readonly plane: PlaneFacts })
+  /** Of the place `done` - 1. */
+  | (Part & { readonly type: "heights"; readonly height: Height });
 
 export type ToWorker =
   | PaperQuestion

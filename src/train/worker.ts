@@ -190,6 +190,8 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
       return;
     case "overlap":
     case "likeness":
+    case "plane":
+    case "heights":
       void answer(data.id, () => analyse(data));
       return;
     case "export":
