@@ -5,19 +5,10 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { judge } from "../src/analysis/judge.ts";
 import type { Dataset, Preprocess } from "../src/data/dataset.ts";
 import { inMemory } from "../src/data/pixels.ts";
+import { countSplit } from "../src/data/split.ts";
 import { readAddress, writeAddress } from "../src/store/address.ts";
 import { adapterFiles, placeAdapter, useAdopted } from "../src/store/adopted.ts";
-import {
-  AUGMENTS,
-  clampLane,
-  DEFAULTS,
-  laneParameters,
-  MAX_LANES,
-  matchLanes,
-  NUMBERS,
-  nearness,
-  trainingImages,
-} from "../src/store/config.ts";
+import { AUGMENTS, clampLane, DEFAULTS, laneParameters, MAX_LANES, matchLanes, NUMBERS, nearness } from "../src/store/config.ts";
 import { kindOf } from "../src/store/dropped.ts";
 import { exportName } from "../src/store/exporting.ts";
 import { completeSettings, groupMethods, listMethods, setModelConfig } from "../src/store/methods.ts";
@@ -300,10 +291,10 @@ describe("setting up", () => {
 
   test("knows about how many images there are to train on", () => {
     const some = { ...DEFAULTS, validation: 0.1, test: 0.2 };
-    expect(trainingImages(some, 600, 10)).toBe(420);
-    expect(trainingImages({ ...some, amount: "50%" }, 600, 10)).toBe(210);
-    expect(trainingImages({ ...some, amount: "16" }, 600, 10)).toBe(160);
-    expect(trainingImages({ ...some, amount: "16" }, 100, 10)).toBe(70);
+    expect(countSplit(Array<number>(10).fill(60), some).train).toBe(420);
+    expect(countSplit(Array<number>(10).fill(60), { ...some, amount: "50%" }).train).toBe(210);
+    expect(countSplit(Array<number>(10).fill(60), { ...some, amount: "16" }).train).toBe(160);
+    expect(countSplit(Array<number>(10).fill(10), { ...some, amount: "16" }).train).toBe(70);
   });
 
   test("the recipe of the reference is a short link", () => {

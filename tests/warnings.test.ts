@@ -1,13 +1,13 @@
 /** Warnings before a mistake: said where the mistake was measured, silent for everything that went well. */
 import { describe, expect, test } from "vitest";
-import { splitDataset } from "../src/data/split.ts";
+import { countSplit, splitDataset } from "../src/data/split.ts";
 import { DEFAULTS } from "../src/store/config.ts";
 import { listMethods } from "../src/store/methods.ts";
-import { estimateMemory, heldOut, type Situation, warningsOf } from "../src/store/warnings.ts";
+import { estimateMemory, type Situation, warningsOf } from "../src/store/warnings.ts";
 import type { LaneConfig } from "../src/train/run.ts";
 
 const lane = (method: string, settings: LaneConfig["settings"], lr: number): LaneConfig => ({ method, settings, lr });
-const plenty = ["cat", "dog"].map((name) => ({ name, count: 400 }));
+const plenty = ["cat", "dog"].map((name) => ({ name, count: 600 }));
 const situation = (change: Partial<Situation["config"]> = {}, rest: Partial<Situation> = {}): Situation => ({
   config: { ...DEFAULTS, ...change },
   titles: (change.lanes ?? DEFAULTS.lanes).map(({ method }) => method),
@@ -86,7 +86,7 @@ describe("images", () => {
   test("that are few say how roughly accuracy will be known", () => {
     const few = situation({}, { classes: ["cat", "dog"].map((name) => ({ name, count: 50 })) });
     expect(said({ ...few, config: { ...few.config, batch: 8 } })).toEqual([
-      "Accuracy will be measured on 20 held-out images, so it is known to about ± 17 points. Smaller differences between methods will mean nothing.",
+      "Accuracy will be measured on 20 test images, so it is known to about ± 17 points. Smaller differences between methods will mean nothing.",
     ]);
   });
 
@@ -95,8 +95,8 @@ describe("images", () => {
     expect(said(situation({}, { classes }))[0]).toMatch(/^a, b, c and 1 more: one image/);
     expect(warningsOf(situation({ batch: 512 }, { classes: plenty }))).toEqual([]);
     const small = plenty.map(({ name }) => ({ name, count: 300 }));
-    expect(warningsOf(situation({ batch: 481 }, { classes: small }))).toMatchObject([
-      { field: "batch", text: expect.stringContaining("the 480 training images") },
+    expect(warningsOf(situation({ batch: 421 }, { classes: small }))).toMatchObject([
+      { field: "batch", text: expect.stringContaining("the 420 training images") },
     ]);
   });
 
@@ -110,11 +110,11 @@ describe("images", () => {
       for (const share of [0, 0.05, 0.2, 0.9]) {
         const labels = Uint32Array.from(counts.flatMap((count, label) => Array<number>(count).fill(label)));
         const sources = Array.from(labels, (_, i) => `${i}.png`);
-        const split = splitDataset(
-          { classes: counts.map(String), labels, sources },
-          { validation: share, test: 0, amount: "all", seed: 1 },
-        );
-        expect(heldOut(counts, share)).toBe(split.validation.length);
+        for (const amount of ["all", "50%", "4"] as const) {
+          const plan = { validation: share, test: 0.09, amount, seed: 1 };
+          const { train, validation, test } = splitDataset({ classes: counts.map(String), labels, sources }, plan);
+          expect(countSplit(counts, plan)).toEqual({ train: train.length, validation: validation.length, test: test.length });
+        }
       }
     }
   });

@@ -48,10 +48,9 @@ export function splitDataset(dataset: Pick<Dataset, "classes" | "labels" | "sour
     let rest = images.filter((image) => partOf(image) === "train");
     const draw = (part: Part, share: number, under: number) => {
       if (delivered.has(part)) return;
-      const wanted = share === 0 ? 0 : Math.max(1, Math.round(count * share));
-      const drawn = inOrder(rest, under).slice(0, Math.max(0, Math.min(wanted, rest.length - 1)));
-      split[part].push(...drawn);
-      const gone = new Set(drawn);
+      const some = inOrder(rest, under).slice(0, drawn(count, rest.length, share));
+      split[part].push(...some);
+      const gone = new Set(some);
       rest = rest.filter((image) => !gone.has(image));
     };
     draw("test", test, LOCKED);
@@ -61,6 +60,28 @@ export function splitDataset(dataset: Pick<Dataset, "classes" | "labels" | "sour
   }
   const ascending = (images: readonly number[]) => Uint32Array.from(images).sort();
   return { train: ascending(split.train), validation: ascending(split.validation), test: ascending(split.test) };
+}
+
+/** How many images there are in each part, of classes of so many images that were delivered in none. */
+export function countSplit(
+  counts: readonly number[],
+  { validation, test, amount }: Omit<SplitPlan, "seed">,
+): Readonly<Record<Part, number>> {
+  const sums = { train: 0, validation: 0, test: 0 };
+  for (const count of counts) {
+    const locked = drawn(count, count, test);
+    const held = drawn(count, count - locked, validation);
+    sums.test += locked;
+    sums.validation += held;
+    sums.train += Math.min(count - locked - held, taken(amount, count - locked - held));
+  }
+  return sums;
+}
+
+/** How many of the `left` images of a class go to a part that gets a share of `count`: one at least, but not the last. */
+function drawn(count: number, left: number, share: number): number {
+  const wanted = share === 0 ? 0 : Math.max(1, Math.round(count * share));
+  return Math.max(0, Math.min(wanted, left - 1));
 }
 
 function taken(amount: Amount, count: number): number {

@@ -137,12 +137,6 @@ export const AMOUNTS: Readonly<Record<Amount, string>> = {
 
 export const isAmount = (text: string): text is Amount => Object.hasOwn(AMOUNTS, text);
 
-/** About how many of `count` images are trained on. */
-export function trainingImages({ validation, test, amount }: RunConfig, count: number, classes: number): number {
-  const left = count * (1 - validation - test);
-  return Math.round(amount === "all" ? left : amount === "50%" ? left / 2 : Math.min(left, classes * Number(amount)));
-}
-
 /** Names of the layers that every block may have. */
 export const TARGETS: readonly string[] = ["q", "k", "v", "out", "fc1", "fc2"];
 const IMAGE_ONLY: Targets = { image: TARGETS, text: [] };

@@ -1,5 +1,7 @@
 /** What a person should know before a race begins: settings that have failed where they were tried, and results that will say little. */
+
 import { accuracyInterval } from "../analysis/compare.ts";
+import { countSplit } from "../data/split.ts";
 import type { LaneConfig, RunConfig } from "../train/run.ts";
 
 export interface Warning {
@@ -11,7 +13,7 @@ export interface Warning {
 }
 
 export interface Situation {
-  readonly config: Pick<RunConfig, "lanes" | "batch" | "validation">;
+  readonly config: Pick<RunConfig, "lanes" | "batch" | "validation" | "test" | "amount">;
   /** Titles of the lanes' methods, "LoRA". */
   readonly titles: readonly string[];
   /** Images of each class; null before there are any. */
@@ -87,25 +89,18 @@ function rank(lane: LaneConfig, index: number, title: string, sides: Situation["
   return [];
 }
 
-/** How many images are held out, as `splitDataset` does it. */
-export function heldOut(counts: readonly number[], share: number): number {
-  return counts.reduce(
-    (sum, count) => sum + (share === 0 ? 0 : Math.max(0, Math.min(Math.max(1, Math.round(count * share)), count - 1))),
-    0,
-  );
-}
-
 /** Held-out images under which an accuracy is told so roughly that most differences between methods drown. */
 const FEW = 100;
 
 function images({ classes, config }: Situation): Warning[] {
   if (!classes || classes.length < 2) return [];
   const found: Warning[] = [];
-  const all = classes.reduce((sum, { count }) => sum + count, 0);
-  const held = heldOut(
+  const { train, validation, test } = countSplit(
     classes.map(({ count }) => count),
-    config.validation,
+    config,
   );
+  // The test, where there is one, is what counts in the end.
+  const [held, part] = config.test > 0 ? [test, "test" as const] : [validation, "validation" as const];
   const single = classes.filter(({ count }) => count === 1).map(({ name }) => name);
   if (single.length > 0) {
     const names = single.length > 3 ? `${single.slice(0, 3).join(", ")} and ${single.length - 3} more` : single.join(", ");
@@ -113,17 +108,17 @@ function images({ classes, config }: Situation): Warning[] {
       text: `${names}: one image, which is trained on, so that nothing is left to check it by. Add another, or drop the class.`,
     });
   }
-  if (config.batch > all - held)
+  if (config.batch > train)
     found.push({
-      text: `A batch of ${config.batch} is more than the ${all - held} training images: each step would see some of them twice. Take ${Math.max(1, all - held)} or fewer.`,
+      text: `A batch of ${config.batch} is more than the ${train} training images: each step would see some of them twice. Take ${Math.max(1, train)} or fewer.`,
       field: "batch",
     });
   if (held < FEW) {
     const [low, high] = accuracyInterval(Math.round(0.8 * held), held);
     const margin = Math.ceil(50 * (high - low));
     found.push({
-      text: `Accuracy will be measured on ${held} held-out ${held === 1 ? "image" : "images"}, so it is known to about ± ${margin} points. Smaller differences between methods will mean nothing.`,
-      field: "validation",
+      text: `Accuracy will be measured on ${held} ${part} ${held === 1 ? "image" : "images"}, so it is known to about ± ${margin} points. Smaller differences between methods will mean nothing.`,
+      field: part,
     });
   }
   return found;

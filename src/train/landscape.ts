@@ -12,8 +12,9 @@ import { Arena, type Plan } from "../tensor/plan.ts";
 import { uniform } from "../tensor/random.ts";
 import { Tape } from "../tensor/tape.ts";
 import { byteLength, numel, type Tensor, tensor } from "../tensor/tensor.ts";
+import { frozenPass } from "./frozen.ts";
 import { classify, headValues } from "./head.ts";
-import { frozenPass, type Lane } from "./lane.ts";
+import type { Lane } from "./lane.ts";
 import type { Race } from "./race.ts";
 import { Batch } from "./record.ts";
 
@@ -111,7 +112,7 @@ export class Landscape {
         zeros,
       ),
     );
-    const merge = new Tape(gpu.software, gpu.tuned);
+    const merge = new Tape(gpu.software);
     const shares = tensor([3], { buffer: weights });
     const own = new Map<string, Tensor>();
     for (const { name, shape, base, offset } of parts) {
@@ -123,7 +124,7 @@ export class Landscape {
       Object.assign(y, { buffer: merged, offset });
       own.set(name, tensor(shape, { label: name, buffer: merged, offset }));
     }
-    const evaluate = new Tape(gpu.software, gpu.tuned);
+    const evaluate = new Tape(gpu.software);
     const { model } = backbone.through(own);
     const pixels = evaluate.apply(
       normalize,
@@ -261,7 +262,7 @@ function recordDeltas(
   buffer: GPUBuffer,
   zeros: GPUBuffer,
 ): Tape {
-  const tape = new Tape(gpu.software, gpu.tuned);
+  const tape = new Tape(gpu.software);
   const sites = new Map(backbone.sites.map((site) => [`${site.path}.weight`, site]));
   for (const { name, base, offset } of parts) {
     if (!names.has(name)) continue;

@@ -1,7 +1,9 @@
 /** Who races, on which model, and under which rules. */
 import { Popover } from "radix-ui";
-import { lazy, Suspense } from "react";
-import { epochsOf, laneParameters, type Nearness, NUMBERS, nearness, SEEDS, stepsOf, trainingImages } from "../../store/config.ts";
+import { lazy, Suspense, useMemo } from "react";
+import { countSplit } from "../../data/split.ts";
+import { classTable } from "../../data/table.ts";
+import { epochsOf, laneParameters, type Nearness, NUMBERS, nearness, SEEDS, stepsOf } from "../../store/config.ts";
 import { useImages } from "../../store/images.ts";
 import { useModels } from "../../store/models.ts";
 import { useSetup } from "../../store/setup.ts";
@@ -57,7 +59,8 @@ export function LanesBar() {
 function RunLength() {
   const { config, seeds, setNumber, setSeeds } = useSetup();
   const dataset = useImages((images) => images.dataset);
-  const images = dataset ? trainingImages(config, dataset.labels.length, dataset.classes.length) : 0;
+  const counts = useMemo(() => (dataset ? classTable(dataset).map(({ count }) => count) : []), [dataset]);
+  const images = countSplit(counts, config).train;
   const epochs = Number(epochsOf(config.steps, images, config.batch).toPrecision(3));
   return (
     <div className="numbers-row">
