@@ -183,6 +183,14 @@ describe("every image, class and part of", () => {
     const names = ["T-shirt/top", "Trouser", "Pullover"];
     await expectImages(await listFolder("fashion-mnist"), { draw: grey, classes: names, part: halves });
     await expectImages(await listFolder("emnist"), { draw: grey, classes: ["A", "B", "C"], part: halves });
+    const both = join(scratch, "two");
+    cpSync(join(SETS, "emnist"), both, { recursive: true });
+    for (const side of ["images-idx3", "labels-idx1"]) {
+      cpSync(join(SETS, "emnist", `emnist-letters-test-${side}-ubyte.gz`), join(both, `emnist-mnist-test-${side}-ubyte.gz`));
+    }
+    const letters = await listFolder(both);
+    expect(letters.files).toHaveLength(12);
+    expect(letters.notes.map(({ reason }) => reason)).toEqual(Array(2).fill(expect.stringContaining("letters is taken")));
     const alone = await list("mnist/train-images-idx3-ubyte");
     expect(alone.notes).toMatchObject([{ kind: "missing", reason: expect.stringContaining("labels") }]);
   });
@@ -230,6 +238,24 @@ describe("a table of labels", () => {
   test("without names of columns, for each part", async () => {
     const of = (part: string) => rows((i) => (partOf(i) === part ? `${i}.png,${CLASSES[i % 3]}` : ""));
     const folder = flat("parts", { "train.csv": of("train"), "valid.csv": of("validation"), "test.csv": of("test") });
+    await expectImages(await listFolder(folder));
+  });
+
+  test("in each folder, as datasets' image folders have it", async () => {
+    const folder = join(scratch, "hub-folder");
+    for (const part of ["train", "validation", "test"]) {
+      const images = ALL.filter((i) => partOf(i) === part);
+      for (const i of images) cpSync(join(SETS, "folder", folderOf(i), `${i}.png`), join(folder, part, "images", `${i % 8}.png`));
+      const lines = images.map((i) => `images/${i % 8}.png,${CLASSES[i % 3]}`);
+      writeFileSync(join(folder, part, "metadata.csv"), ["file_name,label", ...lines].join("\n"));
+    }
+    await expectImages(await listFolder(folder));
+  });
+
+  test("of numbers does not rename class folders", async () => {
+    const folder = join(scratch, "numbers");
+    cpSync(join(SETS, "folder"), folder, { recursive: true });
+    writeFileSync(join(folder, "train.csv"), `id,label\n${rows((i) => `${i},${i % 3}`)}`);
     await expectImages(await listFolder(folder));
   });
 

@@ -6,7 +6,7 @@ import { mnistNames } from "./known.ts";
 import { partIn } from "./paths.ts";
 import { pngOf, type Raster } from "./raw.ts";
 import { Refusal, refusalOf } from "./refusal.ts";
-import { type Found, leaveOut, listing, type Reading, type SourceFile } from "./source.ts";
+import { type Found, type Listing, leaveOut, listing, type Reading, type SourceFile } from "./source.ts";
 import { gunzip } from "./spill.ts";
 
 /** "train-images-idx3-ubyte.gz", "t10k-labels.idx1-ubyte". */
@@ -40,6 +40,7 @@ export async function readIdxSets(found: readonly Found[], name: string): Promis
   for (const file of rest) if (MAPPING.test(file.path)) maps.set(MAPPING.exec(file.path)?.[1] ?? "", file);
   const list = listing();
   const files: SourceFile[] = [];
+  leaveVariants(pairs, list);
   for (const [key, { images, labels }] of pairs) {
     if (images === undefined || labels === undefined) {
       const lacking = images === undefined ? "images" : "labels";
@@ -58,6 +59,20 @@ export async function readIdxSets(found: readonly Found[], name: string): Promis
   }
   const taken = new Set(maps.values());
   return { sources: [{ name, files, notes: list.notes, warnings: [] }], rest: rest.filter((file) => !taken.has(file)) };
+}
+
+/** EMNIST is the same characters six times over, each time under other classes. One of them is taken. */
+function leaveVariants(pairs: Map<string, Pair>, list: Listing): void {
+  const variantOf = (key: string) => /emnist-(\w+)-(train|test)-$/i.exec(key)?.[1]?.toLowerCase();
+  const variants = new Set([...pairs.keys()].map(variantOf).filter((variant) => variant !== undefined));
+  const taken = variants.has("balanced") ? "balanced" : [...variants][0];
+  for (const [key, { images, labels }] of pairs) {
+    const variant = variantOf(key);
+    if (variant === undefined || variant === taken) continue;
+    pairs.delete(key);
+    const reason = `another division of the same characters: ${taken} is taken; for ${variant} give its files alone`;
+    for (const file of [images, labels]) if (file !== undefined) leaveOut(list, file.path, "duplicate", reason);
+  }
 }
 
 async function readPair(images: Found, labels: Found, hint: string, given: readonly string[] | undefined): Promise<SourceFile[]> {

@@ -3,7 +3,7 @@
 import { inPieces, type LabelRow, readCsv, readJsonLines } from "../formats/labels.ts";
 import type { Part } from "./dataset.ts";
 import { pacer } from "./pace.ts";
-import { partIn, partOf, tidyName } from "./paths.ts";
+import { labelPaths, partIn, partOf, tidyName } from "./paths.ts";
 import { candidatesOf, type Found, leaveOut, listing, type Reading, type SourceFile } from "./source.ts";
 
 const TABLE = /\.(csv|tsv|jsonl|ndjson)$/i;
@@ -80,6 +80,8 @@ export async function readTables(found: readonly Found[], name: string): Promise
       }
     }
     if (own.size === 0 || own.size < LEAST_SHARE * candidates.filter(({ path }) => path.startsWith(folder)).length) continue;
+    // Where folders give words and the table numbers, the words are the names.
+    if (areNumbers(own) && haveWords(candidates)) continue;
     taken.add(table);
     for (const [image, label] of own) labels.set(image, label);
     noteStrays(strays, table, list);
@@ -94,6 +96,16 @@ export async function readTables(found: readonly Found[], name: string): Promise
     else leaveOut(list, image.path, "no class", `not named in ${names}`);
   }
   return { sources: [{ name, files, notes: list.notes, warnings: [] }], rest: found.filter((file) => !taken.has(file)) };
+}
+
+function areNumbers(labels: ReadonlyMap<Found, Label>): boolean {
+  return [...labels.values()].every(({ className }) => /^-?\d+$/.test(className));
+}
+
+function haveWords(candidates: readonly Found[]): boolean {
+  const { labels } = labelPaths(candidates.map(({ path }) => path));
+  const names = new Set(labels.map(({ className }) => className));
+  return names.size > 1 && !names.has(undefined) && [...names].some((name) => !/^\d+$/.test(name ?? ""));
 }
 
 /** What the table says, or else the folder of the image, or the name of the table. */
