@@ -221,8 +221,8 @@ export const files = [
   [
     "sets: every row group is the first",
     "src/data/parquet.ts",
-    "imageAt(groups, g, i)",
-    "imageAt(groups, 0, i)",
+    "imageAt(latest, group, row)",
+    "imageAt(latest, 0, row)",
     sets("parquet by datasets"),
   ],
   ["sets: a tar's extended names are not read", "src/data/tar.ts", 'fields.get("path") ?? ', "", sets("tar.gz, with names")],
