@@ -250,6 +250,9 @@ describe("a table of labels", () => {
       writeFileSync(join(folder, part, "metadata.csv"), ["file_name,label", ...lines].join("\n"));
     }
     await expectImages(await listFolder(folder));
+    for (const part of ["train", "validation", "test"]) rmSync(join(folder, part, "metadata.csv"));
+    writeFileSync(join(folder, "all.csv"), `path,label\n${rows((i) => `${partOf(i)}/images/${i % 8}.png,${CLASSES[i % 3]}`)}`);
+    await expectImages(await listFolder(folder));
   });
 
   test("of numbers does not rename class folders", async () => {
