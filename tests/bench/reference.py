@@ -161,6 +161,7 @@ def save(set, amount, method, seed, parameters, loss, hits, ms):
     print(f"{set} {amount} {method} {seed}: {100 * sum(hits) / len(hits):.1f} %, loss {loss:.3f}, {ms:.2f} ms/step", flush=True)
 
 import peft, transformers
+transformers.utils.logging.disable_progress_bar()
 print("torch", torch.__version__, "peft", peft.__version__, "transformers", transformers.__version__, torch.cuda.get_device_name() if cuda else "CPU", flush=True)
 loaded = {id: Images(id) for id in sets}
 counts = {len(images.meta["classes"]) for images in loaded.values()}

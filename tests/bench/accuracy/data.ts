@@ -62,7 +62,7 @@ export async function prepareData({ from, dir, sets, seeds, steps, test }: DataO
         }
         writeFileSync(join(dir, "views", `${id}-${amount}-${seed}.bin`), new Uint8Array(views.buffer));
       }
-    writeFileSync(join(dir, `${id}.bin.gz`), gzipSync(pixels, { level: 1 }));
+    writeFileSync(join(dir, `${id}.bin.gz`), gzipSync(pixels, { level: 6 }));
     writeFileSync(join(dir, `${id}.json`), JSON.stringify({ ...set, share: test, test: tested } satisfies Prepared));
     console.log(
       `${id}: ${dataset.labels.length} images of ${dataset.classes.length} classes, ${counts.join(" or ")} train, ${tested.length} test`,
