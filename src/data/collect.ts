@@ -3,6 +3,7 @@
 import { checkDataset } from "./check.ts";
 import type { Dataset, ImportReport, Note, NoteKind, Part } from "./dataset.ts";
 import type { Preparer } from "./decoder.ts";
+import { pacer } from "./pace.ts";
 import { Places } from "./pixels.ts";
 import type { Source } from "./source.ts";
 import { inOrder } from "./stream.ts";
@@ -75,10 +76,12 @@ export async function collect(source: Source, size: number, preparer: Preparer, 
   const warnings: string[] = [...source.warnings];
   const taken: Taken[] = [];
   const known = new Map<string, { className: string; source: string }>();
-  into?.digests?.forEach((digest, i) => {
-    const className = into.classes[into.labels[i] ?? 0] ?? "";
-    known.set(digest, { className, source: into.sources[i] ?? "" });
-  });
+  const pause = pacer();
+  for (const [i, digest] of into?.digests?.entries() ?? []) {
+    const className = into?.classes[into.labels[i] ?? 0] ?? "";
+    known.set(digest, { className, source: into?.sources[i] ?? "" });
+    await pause();
+  }
   const places = new Places(size);
   const files = new Set(into?.files);
   let [inMemory, unkept, full] = [0, 0, false];
@@ -132,6 +135,7 @@ export async function collect(source: Source, size: number, preparer: Preparer, 
     }
     if (performance.now() - reportedAt >= PROGRESS_MS) report(seen);
     if (!room()) break;
+    await pause();
   }
   report(seen);
 
@@ -153,8 +157,11 @@ export async function collect(source: Source, size: number, preparer: Preparer, 
   if (inMemory * size * size * 3 > LARGE_BYTES) {
     warnings.push("This browser keeps no files for this page, as in a private window: the images lie in memory and go with this tab.");
   }
+  // What follows passes over all images a few times.
+  await pause();
   const whole = unkept === 0 && (into === undefined || into.labels.length === 0 || into.files !== undefined);
   const dataset = assemble(source.name, size, taken, places, whole ? [...files] : undefined, into);
+  await pause();
   warnings.push(...checkDataset(dataset));
   const leftOut = notes.filter((note) => note.outcome === "left out").length;
   return { dataset, report: { found: taken.length + leftOut, taken: taken.length, notes, warnings }, decoded };

@@ -5,6 +5,7 @@
 
 import type { Dataset, Pixels, Preprocess } from "./dataset.ts";
 import { filesBelow, removeAt } from "./disk.ts";
+import { pacer } from "./pace.ts";
 import { indexOf, TOP } from "./pack.ts";
 
 /** A kept dataset, and what else must come back with it. */
@@ -48,9 +49,24 @@ export function canKeep({ packs }: Pixels): boolean {
 /** Keeps a dataset under its id, in place of what was there. Throws where the browser has no room. */
 export async function keep(kept: Kept): Promise<void> {
   const { sources, digests, ...rest } = kept.dataset;
-  const texts = sources.map((source) => source.replaceAll(BETWEEN, " ")).join(BETWEEN);
-  // Images without a digest have an empty one: they take their place all the same.
-  const row: Row = { ...kept, dataset: { ...rest, sources: texts, digests: digests?.map((hex) => hex.padEnd(DIGEST)).join("") } };
+  const pause = pacer();
+  const join = async (texts: readonly string[], tidy: (text: string) => string, between: string) => {
+    const tidied: string[] = [];
+    for (const text of texts) {
+      tidied.push(tidy(text));
+      await pause();
+    }
+    return tidied.join(between);
+  };
+  const row: Row = {
+    ...kept,
+    dataset: {
+      ...rest,
+      sources: await join(sources, (source) => source.replaceAll(BETWEEN, " "), BETWEEN),
+      // Images without a digest have an empty one: they take their place all the same.
+      digests: digests && (await join(digests, (hex) => hex.padEnd(DIGEST), "")),
+    },
+  };
   await onStore("readwrite", (store) => store.put(row));
 }
 

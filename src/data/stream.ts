@@ -23,6 +23,8 @@ export interface Settled {
 /** A batch ends with the file that takes it over one of these: many small files go in one message, a photo alone. */
 const BATCH_FILES = 16;
 const BATCH_BYTES = 2 ** 20;
+/** Behind one slow file thousands may be waiting. */
+const MOST_AT_ONCE = 1000;
 
 /**
  * Prepares files and yields what became of them in their order, whatever is done first. On `signal` it ends without waiting, with what
@@ -74,7 +76,7 @@ export async function* inOrder(files: readonly Opens[], preparer: Preparer, sign
     while (done < files.length && !ended) {
       if (settled[done] === undefined) await new Promise<void>((resolve) => (wake = resolve));
       const first = done;
-      while (settled[done] !== undefined) done++;
+      while (settled[done] !== undefined && done < first + MOST_AT_ONCE) done++;
       if (done > first) {
         yield { first, outcomes: settled.slice(first, done), decoded, shown };
         shown = [];

@@ -2,16 +2,15 @@
  * How the page takes image sets of growing size, in a real browser with a disk of its own:
  *   node tests/bench/scale.mjs [DIST] [SIZES] [STEPS] [BATCH] [SETTINGS]
  * SIZES is "1000,10000,100000", SETTINGS more of the address; STEPS 0 trains nothing. DIST is a built app (`npm run build`). Each set is a
- * zip of distinct JPEGs of 64 pixels, made in the folder for temporary files. For each it prints the images imported a second, the
+ * tar of distinct JPEGs of 64 pixels, made in the folder for temporary files. For each it prints the images imported a second, the
  * longest task of the page's main thread, the largest JavaScript heap of the page and of all its workers together (garbage that was not
  * collected yet is part of it), the time until a reloaded page shows the images again, and the milliseconds of a training step.
  * CHROME and CHROME_GPU_FLAGS are as in tests/browser.
  */
-import { createWriteStream, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
-import { Writable } from "node:stream";
-import { BlobReader, Uint8ArrayReader, Uint8ArrayWriter, ZipReader, ZipWriter } from "@zip.js/zip.js";
+import { BlobReader, Uint8ArrayWriter, ZipReader } from "@zip.js/zip.js";
 import { chromium } from "playwright-core";
 import { drop, serve } from "../browser/harness.mjs";
 
@@ -27,7 +26,7 @@ const scratch = mkdtempSync(join(tmpdir(), "fullrank-scale-"));
 const { url, close } = await serve(dist);
 try {
   const jpegs = await samples();
-  for (const size of sizes.split(",").map(Number)) await measure(size, await makeSet(size, jpegs));
+  for (const size of sizes.split(",").map(Number)) await measure(size, makeSet(size, jpegs));
 } finally {
   close();
   rmSync(scratch, { recursive: true, force: true });
@@ -41,22 +40,39 @@ async function samples() {
   return Promise.all(entries.map((entry) => entry.getData(new Uint8ArrayWriter())));
 }
 
-/** A zip of `size` files; a comment in each makes it another file, which no digest knows. */
-async function makeSet(size, jpegs) {
-  const path = join(scratch, `${size}.zip`);
-  const writer = new ZipWriter(Writable.toWeb(createWriteStream(path)), { level: 0, useWebWorkers: false });
+/** A tar of `size` files; a comment in each makes it another file, which no digest knows. */
+function makeSet(size, jpegs) {
+  const path = join(scratch, `${size}.tar`);
+  const tar = openSync(path, "w");
   for (let i = 0; i < size; i++) {
     const jpeg = jpegs[i % jpegs.length];
     const comment = Buffer.from(`\xff\xfe\0\x0a${String(i).padStart(8, "0")}`, "latin1");
-    const file = Buffer.concat([jpeg.subarray(0, 2), comment, jpeg.subarray(2)]);
     const part = i < VALIDATION * CLASSES ? "val" : "train";
-    await writer.add(`${part}/class ${i % CLASSES}/${i}.jpg`, new Uint8ArrayReader(file));
+    const length = jpeg.length + comment.length;
+    const padding = Buffer.alloc((512 - (length % 512)) % 512);
+    const head = header(`${part}/class ${i % CLASSES}/${i}.jpg`, length);
+    writeSync(tar, Buffer.concat([head, jpeg.subarray(0, 2), comment, jpeg.subarray(2), padding]));
   }
-  await writer.close();
+  writeSync(tar, Buffer.alloc(1024));
+  closeSync(tar);
   return path;
 }
 
-async function measure(size, zip) {
+/** POSIX ustar: octal texts at fixed places, and the sum of all bytes with the sum's own place as spaces. */
+function header(name, length) {
+  const head = Buffer.alloc(512);
+  head.write(name, 0, 100, "latin1");
+  head.write("0000644\0", 100);
+  head.write(`${length.toString(8).padStart(11, "0")}\0`, 124);
+  head.write("00000000000\0", 136);
+  head.write("        0", 148);
+  head.write("ustar\x0000", 257);
+  const total = head.reduce((all, byte) => all + byte, 0);
+  head.write(`${total.toString(8).padStart(6, "0")}\0 `, 148);
+  return head;
+}
+
+async function measure(size, tar) {
   const profile = join(scratch, `profile-${size}`);
   const executablePath = process.env.CHROME;
   const context = await chromium.launchPersistentContext(profile, { args: flags, ...(executablePath && { executablePath }) });
@@ -78,14 +94,14 @@ async function measure(size, zip) {
     const count = new Intl.NumberFormat("en").format(size);
 
     const start = performance.now();
-    await drop(page, images, [zip]);
+    await drop(page, images, [tar]);
     await summary.waitFor();
     const seconds = (performance.now() - start) / 1000;
     const told = (await summary.innerText()).replace(/\s+/g, " ");
     const longest = await page.evaluate(() => globalThis.longest);
     const imported = heaps.most();
     console.log(
-      `${count} images, a zip of ${(statSync(zip).size / MIB).toFixed(0)} MiB, ${availableParallelism()} cores: imported in ` +
+      `${count} images, a tar of ${(statSync(tar).size / MIB).toFixed(0)} MiB, ${availableParallelism()} cores: imported in ` +
         `${seconds.toFixed(1)} s, ${Math.round(size / seconds)} a second; longest task ${longest.toFixed(0)} ms; heap of the page ` +
         `${imported.page} MiB, of all workers ${imported.workers} MiB (${told})`,
     );
