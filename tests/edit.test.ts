@@ -142,7 +142,7 @@ function paint(seed: number, size: number): Uint8Array {
   const blobs = Array.from({ length: 24 }, () => ({
     at: [random(), random()] as const,
     wide: 0.04 + 0.15 * random(),
-    colour: [random(), random(), random()].map((value) => 170 * (value - 0.5)),
+    colour: [random(), random(), random()].map((value) => 110 * (value - 0.5)),
   }));
   const [dx, dy] = [60 * (random() - 0.5), 60 * (random() - 0.5)];
   return Uint8Array.from({ length: size * size * 3 }, (_, i) => {

@@ -12,6 +12,7 @@ const SIDE = 32;
 const LOW = 8;
 /** Mean difference of the cells, in levels of 255, from which on two pictures are different ones. */
 const APART = 12;
+const NOISE = 1.5;
 
 export interface Descriptions {
   /** (n, 2) the two halves of each hash. */
@@ -46,26 +47,32 @@ export function distance({ hashes }: Descriptions, a: number, b: number): number
   return ones((hashes[2 * a] ?? 0) ^ (hashes[2 * b] ?? 0)) + ones((hashes[2 * a + 1] ?? 0) ^ (hashes[2 * b + 1] ?? 0));
 }
 
-/** Whether two images have the same colours in the same places, up to a change of brightness and contrast. */
+/**
+ * Whether two images have the same colours in the same places, up to a change of brightness and contrast. The plainer they are, the
+ * less may differ: what is left of an open sea is its noise.
+ */
 export function sameColours({ cells }: Descriptions, a: number, b: number): boolean {
   const [from, to] = [a * CELLS, b * CELLS];
-  let [meanA, meanB] = [0, 0];
+  const tints = [0, 0, 0];
+  let meanB = 0;
   for (let i = 0; i < CELLS; i++) {
-    meanA += cells[from + i] ?? 0;
-    meanB += cells[to + i] ?? 0;
+    tints[i % 3] = (tints[i % 3] as number) + ((cells[from + i] as number) * 3) / CELLS;
+    meanB += (cells[to + i] as number) / CELLS;
   }
-  meanA /= CELLS;
-  meanB /= CELLS;
-  let [product, square] = [0, 0];
+  const meanA = ((tints[0] as number) + (tints[1] as number) + (tints[2] as number)) / 3;
+  let [product, square, spread] = [0, 0, 0];
   for (let i = 0; i < CELLS; i++) {
-    const x = (cells[from + i] ?? 0) - meanA;
-    product += x * ((cells[to + i] ?? 0) - meanB);
-    square += x * x;
+    const cell = cells[from + i] as number;
+    product += (cell - meanA) * ((cells[to + i] as number) - meanB);
+    square += (cell - meanA) ** 2;
+    spread += Math.abs(cell - (tints[i % 3] as number)) / CELLS;
   }
   const gain = square === 0 ? 1 : Math.min(2, Math.max(0.5, product / square));
   let difference = 0;
-  for (let i = 0; i < CELLS; i++) difference += Math.abs((cells[to + i] ?? 0) - meanB - gain * ((cells[from + i] ?? 0) - meanA));
-  return difference < APART * CELLS;
+  for (let i = 0; i < CELLS; i++) {
+    difference += Math.abs((cells[to + i] as number) - meanB - gain * ((cells[from + i] as number) - meanA)) / CELLS;
+  }
+  return difference < Math.min(APART, NOISE + spread / 2);
 }
 
 /** Means over the pixels of each of (32, 32) places; a smaller image repeats its pixels. */

@@ -2,8 +2,12 @@ import type { Browser, Locator, Page } from "playwright-core";
 
 /** Serves a folder on a free port of this computer. */
 export function serve(folder: string): Promise<{ readonly url: string; close(): void }>;
-/** Starts a browser, with WebGPU or with all graphics off. */
-export function launch(options?: { readonly webgpu?: boolean; readonly executable?: string }): Promise<Browser>;
+/** Starts a browser, with WebGPU or with all graphics off; `more` flags of the browser. */
+export function launch(options?: {
+  readonly webgpu?: boolean;
+  readonly executable?: string;
+  readonly more?: readonly string[];
+}): Promise<Browser>;
 /** Opens a page; `problems` collects console errors, uncaught exceptions, crashes and failed requests. */
 export function open(browser: Browser, url: string): Promise<{ readonly page: Page; readonly problems: string[] }>;
 /** Drags files from outside the browser on the middle of an element and lets go. */

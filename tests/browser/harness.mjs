@@ -43,9 +43,9 @@ export async function serve(folder) {
 }
 
 /** Starts a browser, with WebGPU or with all graphics off. */
-export async function launch({ webgpu = true, executable = process.env.CHROME } = {}) {
+export async function launch({ webgpu = true, executable = process.env.CHROME, more = [] } = {}) {
   const flags = webgpu ? (process.env.CHROME_GPU_FLAGS ?? "--enable-unsafe-webgpu").split(" ").filter(Boolean) : ["--disable-gpu"];
-  return chromium.launch({ args: flags, ...(executable && { executablePath: executable }) });
+  return chromium.launch({ args: [...flags, ...more], ...(executable && { executablePath: executable }) });
 }
 
 /** Opens a page and collects what must not happen: errors on the console, exceptions nobody caught, a crash, a failed request. */

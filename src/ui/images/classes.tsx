@@ -15,7 +15,7 @@ import { Thumbs } from "./thumbs.tsx";
 
 /** Rows drawn at once; a thousand classes come in pages. */
 const PAGE = 60;
-const STRIP = 3;
+const STRIP = 2;
 
 export function Classes({ dataset }: { readonly dataset: Dataset }) {
   const rows = useMemo(() => classTable(dataset), [dataset]);

@@ -4,7 +4,7 @@ import { type KeyboardEvent, useId, useMemo, useState } from "react";
 import type { Dataset } from "../../data/dataset.ts";
 import { PLACES } from "../../data/surveyor.ts";
 import type { Places } from "../../data/surveyworker.ts";
-import { choose, useBench } from "../../store/bench.ts";
+import { choose, PLACE_WORDS, useBench } from "../../store/bench.ts";
 import { takeDrop } from "../../store/dropped.ts";
 import { count } from "../numbers.ts";
 import { DRAGGED } from "./grid.tsx";
@@ -14,6 +14,9 @@ const ORDERS = ["as they are", "by name", "by count"] as const;
 const BY_NAME = new Intl.Collator(undefined, { numeric: true });
 /** In rem. */
 const TALL = 2.25;
+
+/** Of `PLACES`, from left to right. */
+const BAR = [1, 2, 3, 0] as const;
 
 interface Counted {
   readonly name: string;
@@ -132,6 +135,14 @@ export function Side({ dataset, places, onTake }: Props) {
           })}
         </div>
       </div>
+      <p className="hint" aria-hidden="true">
+        {BAR.filter((place) => counted.some(({ parts }) => (parts[place] ?? 0) > 0)).map((place) => (
+          <span key={place}>
+            <i className={`part-key part-${place}`} />
+            {PLACE_WORDS[PLACES[place]]}
+          </span>
+        ))}
+      </p>
     </>
   );
 }
@@ -149,7 +160,7 @@ interface OptionProps {
 
 function ClassOption({ id, row, top, most, chosen, active, onPick, onTake }: OptionProps) {
   const [over, setOver] = useState(false);
-  const [spare = 0, train = 0, validation = 0, test = 0] = row.parts;
+  const [, train = 0, validation = 0, test = 0] = row.parts;
   const said = `${row.name}, ${count(row.count)}: ${count(train)} training, ${count(validation)} validation, ${count(test)} test`;
   return (
     <div
@@ -180,9 +191,8 @@ function ClassOption({ id, row, top, most, chosen, active, onPick, onTake }: Opt
       </span>
       <span className="side-count">{count(row.count)}</span>
       <span className="side-bar">
-        {[train, validation, test, spare].map((part, index) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: four parts, in this order
-          <i key={index} className={`part-${index}`} style={{ width: `${(100 * part) / most}%` }} />
+        {BAR.map((place) => (
+          <i key={place} className={`part-${place}`} style={{ width: `${(100 * (row.parts[place] ?? 0)) / most}%` }} />
         ))}
       </span>
     </div>

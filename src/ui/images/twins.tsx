@@ -59,7 +59,7 @@ export function Twins({ dataset, places }: { readonly dataset: Dataset; readonly
   const id = useId();
   return (
     <>
-      <div className="row bench-tools">
+      <div className="row bench-tools twins-tools">
         <label htmlFor={id}>How different twins may be</label>
         <input
           id={id}
