@@ -17,7 +17,6 @@ const TYPES = {
   ".css": "text/css",
   ".json": "application/json",
   ".wasm": "application/wasm",
-  ".webmanifest": "application/manifest+json",
   ".svg": "image/svg+xml",
   ".png": "image/png",
   ".jpg": "image/jpeg",
@@ -42,7 +41,7 @@ export async function serve(folder) {
   return { url: `http://127.0.0.1:${server.address().port}/`, close: () => server.close() };
 }
 
-/** Starts a browser, with WebGPU or with all graphics off. */
+/** Starts a browser, with WebGPU or with all graphics off. `more`: further flags. */
 export async function launch({ webgpu = true, executable = process.env.CHROME, more = [] } = {}) {
   const flags = webgpu ? (process.env.CHROME_GPU_FLAGS ?? "--enable-unsafe-webgpu").split(" ").filter(Boolean) : ["--disable-gpu"];
   return chromium.launch({ args: [...flags, ...more], ...(executable && { executablePath: executable }) });

@@ -82,7 +82,15 @@ function Mixed({ answered, looks }: { readonly answered: Answered; readonly look
             <p className="hint">{sought ? "The classes found, then those they are confused with." : "Most confused classes first."}</p>
           )}
           {order.length > 0 ? (
-            <Matrix confusion={confusion} names={dataset.classes} order={order} asShares={asShares} chosen={chosen} onChoose={setChosen} />
+            <Matrix
+              key={sought}
+              confusion={confusion}
+              names={dataset.classes}
+              order={order}
+              asShares={asShares}
+              chosen={chosen}
+              onChoose={setChosen}
+            />
           ) : (
             <p>No class is called that.</p>
           )}

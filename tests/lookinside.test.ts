@@ -1,0 +1,334 @@
+/** "Look closer" in a real browser: what the lanes of a small run answered, see and look at, by mouse, by keyboard and by camera. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Uint8ArrayReader, Uint8ArrayWriter, ZipWriter } from "@zip.js/zip.js";
+import type { Browser, Locator, Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type FloatTensor, writeSafetensors } from "../src/formats/safetensors.ts";
+import { uniform } from "../src/tensor/random.ts";
+import { tensor } from "../src/tensor/tensor.ts";
+import { buildModel } from "../src/train/catalog.ts";
+import { type App, startApp } from "./browser/app.ts";
+import { drop, launch, open } from "./browser/harness.mjs";
+import { toyValues } from "./toys.ts";
+
+const MINUTE = 60_000;
+const LONG = { timeout: 5 * MINUTE, interval: 250 };
+const CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"];
+const SIDE = 32;
+const CLASSES = ["blue", "green", "red"];
+const PER_CLASS = 20;
+/** Of 60 images: a fifth is locked away for the test. */
+const TESTED = 12;
+const STEPS = 24;
+const SETTINGS = `#validation=0.2&test=0.2&batch=8&steps=${STEPS}`;
+
+let app: App;
+let browser: Browser;
+beforeAll(async () => {
+  app = await startApp();
+  browser = await launch({ more: CAMERA });
+}, 5 * MINUTE);
+afterAll(async () => {
+  await browser?.close();
+  app?.close();
+});
+
+const region = (page: Page, name: string): Locator => page.getByRole("region", { name, exact: true });
+const button = (place: Page | Locator, name: string): Locator => place.getByRole("button", { name, exact: true });
+
+/** A ViT of three blocks and four heads on 4 × 4 patches. */
+function modelFolder(): string {
+  const config = {
+    model_type: "vit",
+    hidden_size: 48,
+    num_hidden_layers: 3,
+    num_attention_heads: 4,
+    intermediate_size: 96,
+    image_size: SIDE,
+    patch_size: 8,
+  };
+  const weights = new Map<string, FloatTensor>();
+  buildModel(config, (name, shape) => {
+    weights.set(name, { shape, data: toyValues(name, shape) });
+    return tensor(shape);
+  });
+  const preprocess = {
+    size: SIDE,
+    resample: 2,
+    image_mean: [0.5, 0.5, 0.5],
+    image_std: [0.5, 0.5, 0.5],
+    image_processor_type: "ViTImageProcessor",
+  };
+  const folder = join(app.scratch, "toyvit");
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "config.json"), JSON.stringify(config));
+  writeFileSync(join(folder, "preprocessor_config.json"), JSON.stringify(preprocess));
+  writeFileSync(join(folder, "model.safetensors"), writeSafetensors(weights));
+  return folder;
+}
+
+/** Noise in which one channel is a little stronger. Every fourth image lies in the wrong class, so that some answers are wrong. */
+function bitmap(label: number, image: number): Uint8Array {
+  const bytes = new Uint8Array(54 + SIDE * SIDE * 3);
+  const view = new DataView(bytes.buffer);
+  bytes.set([66, 77]);
+  for (const [at, value] of [
+    [2, bytes.length],
+    [10, 54],
+    [14, 40],
+    [18, SIDE],
+    [22, SIDE],
+  ] as const)
+    view.setUint32(at, value, true);
+  view.setUint16(26, 1, true);
+  view.setUint16(28, 24, true);
+  const seen = image % 4 === 3 ? (label + 1) % 3 : label;
+  for (let i = 54; i < bytes.length; i++) bytes[i] = 60 + 40 * Number((i - 54) % 3 === seen) + 130 * uniform(label, image, i);
+  return bytes;
+}
+
+async function imageZip(): Promise<string> {
+  const zip = new ZipWriter(new Uint8ArrayWriter(), { level: 0 });
+  for (const [label, name] of CLASSES.entries()) {
+    for (let i = 0; i < PER_CLASS; i++) await zip.add(`${name}/${i}.bmp`, new Uint8ArrayReader(bitmap(label, i)));
+  }
+  const path = join(app.scratch, "colours.zip");
+  writeFileSync(path, await zip.close());
+  return path;
+}
+
+const cells = (table: Locator): Promise<string[][]> =>
+  table.evaluate((element) =>
+    [...element.querySelectorAll("tr")].map((row) => [...row.querySelectorAll("th, td")].map((cell) => cell.textContent?.trim() ?? "")),
+  );
+const tab = (closer: Locator, name: string) => closer.getByRole("tab", { name, exact: true }).click();
+
+/** The pixels of a canvas, as they are shown. */
+const pixelsOf = (canvas: Locator): Promise<number[]> =>
+  canvas.evaluate((element) => {
+    const { width, height } = element as HTMLCanvasElement;
+    return [...((element as HTMLCanvasElement).getContext("2d")?.getImageData(0, 0, width, height).data ?? [])];
+  });
+
+async function lookIntoConfusions(page: Page, closer: Locator): Promise<void> {
+  const correct = await region(page, "Result")
+    .getByRole("row", { name: /^Test accuracy/ })
+    .getByRole("cell")
+    .first()
+    .innerText();
+  await button(closer, "Table").click();
+  const [head = [], ...rows] = await cells(closer.getByRole("table"));
+  expect(head).toEqual(["True class", ...CLASSES.map((name) => `as ${name}`)]);
+  const counts = rows.map((row) => row.slice(1).map(Number));
+  expect(counts.flat().reduce((a, b) => a + b, 0)).toBe(TESTED);
+  const right = counts.reduce((sum, row, i) => sum + (row[i] ?? 0), 0);
+  expect(Number.parseFloat(correct)).toBeCloseTo((100 * right) / TESTED, 1);
+  await button(closer, "Chart").click();
+
+  // By keyboard: each cell says what it is, and opens as many images as it says.
+  const grid = closer.getByRole("grid");
+  const spoken = () => grid.getByRole("gridcell").textContent();
+  await grid.focus();
+  await page.keyboard.press("Control+Home");
+  for (const [row, name] of CLASSES.entries()) {
+    for (const [column, other] of CLASSES.entries()) {
+      const count = counts[row]?.[column] ?? Number.NaN;
+      const what = row === column ? `${name}, right` : `${name} taken for ${other}`;
+      expect(await spoken()).toContain(`${what}: ${count} of ${TESTED / 3} images`);
+      await page.keyboard.press("Enter");
+      await expect.poll(() => closer.locator(".tile").count()).toBe(count);
+      await page.keyboard.press("ArrowRight");
+    }
+    await page.keyboard.press("Home");
+    await page.keyboard.press("ArrowDown");
+  }
+  const worst = closer.getByRole("region", { name: "Worst confusions" }).getByRole("button");
+  if ((await worst.count()) === 0) throw new Error("this run makes no mistakes, so it tests nothing");
+  const [, truth, predicted, images] = /^(\w+) → (\w+)\s*(\d+) image/.exec(await worst.first().innerText()) ?? [];
+  const off = counts.flatMap((row, i) => row.filter((_, j) => i !== j));
+  expect(Number(images)).toBe(Math.max(...off));
+  await worst.first().click();
+  await expect.poll(() => closer.locator(".tile").count()).toBe(Number(images));
+  const label = await closer.locator(".tile").first().getAttribute("aria-label");
+  expect(label).toMatch(new RegExp(`^${truth}/\\d+\\.bmp, ${predicted} \\d+ %$`));
+
+  await closer.locator(".tile").first().click();
+  const dialog = page.getByRole("dialog");
+  await expect.poll(() => dialog.innerText(), LONG).toMatch(/LoRA[\s\S]*%[\s\S]*RandLoRA[\s\S]*%/);
+  expect(await dialog.innerText()).toContain(`is ${truth}`);
+  await page.keyboard.press("Escape");
+  await dialog.waitFor({ state: "hidden" });
+}
+
+async function lookIntoClasses(closer: Locator): Promise<void> {
+  await tab(closer, "Per class");
+  const shown = async () =>
+    (await cells(closer.getByRole("table"))).slice(1).map(([name, ...values]) => [name, ...values.map(Number)] as [string, ...number[]]);
+  const rows = await shown();
+  const classes = rows.slice(0, CLASSES.length);
+  for (const column of [1, 2, 3]) {
+    const mean = classes.reduce((sum, row) => sum + Number(row[column]), 0) / CLASSES.length;
+    // As many images of each class: both means are the same for recall, and the first one always is this.
+    expect(Number(rows[CLASSES.length]?.[column])).toBeCloseTo(mean, 2);
+  }
+  const order = (column: number) => shown().then((all) => all.slice(0, CLASSES.length).map((row) => Number(row[column])));
+  const recall = closer.getByRole("button", { name: /^Recall/ }).first();
+  await recall.click();
+  expect(await order(2)).toEqual((await order(2)).toSorted((a, b) => b - a));
+  await expect.poll(() => closer.getByRole("columnheader", { name: /^Recall/ }).getAttribute("aria-sort")).toBe("descending");
+  await recall.click();
+  expect(await order(2)).toEqual((await order(2)).toSorted((a, b) => a - b));
+}
+
+async function lookIntoMistakes(page: Page, closer: Locator): Promise<void> {
+  await tab(closer, "Mistakes");
+  const labels = async () => Promise.all((await closer.locator(".tile").all()).map((tile) => tile.getAttribute("aria-label")));
+  const own = await labels();
+  const sure = own.map((label) => Number(/ (\d+) %/.exec(label ?? "")?.[1]));
+  expect(sure).toEqual(sure.toSorted((a, b) => b - a));
+  await closer.getByLabel("All lanes wrong").check();
+  const shared = await labels();
+  expect(shared.length).toBeLessThanOrEqual(own.length);
+  for (const label of shared) expect(label).toMatch(/LoRA: .* %, RandLoRA: .* %, is /);
+
+  await tab(closer, "Disagreements");
+  const counts = (await closer.getByRole("group", { name: "Kind of disagreement" }).locator("b").allInnerTexts()).map(Number);
+  await region(page, "Result").getByText("why?").first().click();
+  const verdict = await page.getByText(/Both saw the same/).innerText();
+  await page.keyboard.press("Escape");
+  expect(verdict).toContain(`${counts[0]} only LoRA got right, ${counts[1]} only RandLoRA got right`);
+  for (const [i, name] of ["only LoRA right", "only RandLoRA right", "both wrong"].entries()) {
+    await closer.getByRole("radio", { name: new RegExp(`^${name}`) }).check();
+    await expect.poll(() => closer.locator(".tile").count()).toBe(counts[i]);
+  }
+}
+
+async function lookIntoEmbeddings(page: Page, closer: Locator): Promise<void> {
+  await tab(closer, "Embeddings");
+  await button(closer, `Embed ${TESTED} test images`).click();
+  const before = closer.getByRole("listbox", { name: /^Before training/ });
+  await before.waitFor(LONG);
+  await expect.poll(() => closer.innerText()).toMatch(/Neighbours are of the image's class for [\d.]+ %.*with LoRA.*two axes hold/);
+  await before.focus();
+  const spoken = () => before.getByRole("option").textContent();
+  const first = await spoken();
+  expect(first).toMatch(/^(blue|green|red)\/\d+\.bmp, (blue|green|red)$/);
+  for (const key of ["ArrowRight", "ArrowLeft", "ArrowUp", "ArrowDown", "ArrowRight", "ArrowUp"]) await page.keyboard.press(key);
+  expect(await spoken()).not.toBe(first);
+  await page.keyboard.press("Enter");
+  await page.getByRole("dialog").getByText("Answers after step").waitFor(LONG);
+  await page.keyboard.press("Escape");
+
+  await closer.getByLabel("Layout").selectOption("UMAP");
+  await closer.getByText("Features, by UMAP").waitFor(LONG);
+  const after = closer.getByRole("listbox", { name: /^LoRA after step/ }).locator("canvas");
+  const { x, y, width, height } = (await after.boundingBox()) ?? { x: 0, y: 0, width: 0, height: 0 };
+  await page.mouse.move(x + 2, y + 2);
+  await page.mouse.down();
+  for (const [across, down] of [
+    [width - 2, 2],
+    [width - 2, height - 2],
+    [2, height - 2],
+  ] as const)
+    await page.mouse.move(x + across, y + down, { steps: 4 });
+  await page.mouse.up();
+  await closer.getByText(`${TESTED} images within the line`).waitFor();
+  expect(await closer.locator(".tile").count()).toBe(TESTED);
+  await button(closer, "Table").click();
+  expect(await closer.getByRole("table").getByRole("row").count()).toBe(TESTED + 1);
+}
+
+async function lookIntoAttention(closer: Locator): Promise<void> {
+  await tab(closer, "Attention");
+  const offered = closer.getByRole("region", { name: "Images to look into" }).getByRole("button", { name: /\.bmp$/ });
+  await offered.first().click();
+  const maps = closer.getByRole("img", { name: /of 4 by 4 patches$/ });
+  await expect.poll(() => maps.count(), LONG).toBe(3);
+  const opacity = closer.getByLabel("Opacity");
+  await opacity.fill("0");
+  const image = await pixelsOf(offered.first().locator("canvas"));
+  for (const map of await maps.all()) await expect.poll(() => pixelsOf(map)).toEqual(image);
+  await opacity.fill("1");
+  const whole = await pixelsOf(maps.first());
+  expect(whole).not.toEqual(image);
+  // Before training and after it a lane does not look alike, nor does one head as the next.
+  expect(await pixelsOf(maps.nth(1))).not.toEqual(whole);
+  await closer.getByLabel("Weights").selectOption("head 2");
+  await expect.poll(() => pixelsOf(maps.first())).not.toEqual(whole);
+  await closer.getByLabel("Weights").selectOption("rollout");
+  await closer.getByLabel("Block").selectOption("1");
+  await closer.getByLabel("Difference from before training").check();
+  await expect.poll(() => maps.count()).toBe(2);
+  await button(closer, "Table").click();
+  expect((await cells(closer.getByRole("table"))).map(([name]) => name)).toEqual(["Model", "LoRA", "RandLoRA"]);
+}
+
+async function lookThroughCamera(page: Page, closer: Locator): Promise<void> {
+  await tab(closer, "Live");
+  await button(closer, "Start the camera").click();
+  const answers = closer.getByRole("region", { name: "Answers to the camera" });
+  await expect.poll(() => answers.getByRole("listitem").count(), LONG).toBe(6);
+  // The picture moves, and the answers with it.
+  const first = await answers.innerText();
+  await expect.poll(() => answers.innerText(), LONG).not.toBe(first);
+  await button(closer, "Keep this frame").click();
+  await expect.poll(() => page.getByRole("group", { name: "Prediction for camera" }).innerText(), LONG).toMatch(/LoRA[\s\S]*%/);
+  const track = await page.evaluateHandle(() => {
+    const source = document.querySelector("video")?.srcObject;
+    return source instanceof MediaStream ? source.getVideoTracks()[0] : undefined;
+  });
+  expect(await track.evaluate((one) => one?.readyState)).toBe("live");
+  await tab(closer, "Per class");
+  expect(await track.evaluate((one) => one?.readyState)).toBe("ended");
+}
+
+/** As Ctrl+V gives them: the clipboard holds a file. */
+async function paste(page: Page, place: Locator, bytes: Uint8Array): Promise<void> {
+  await place.focus();
+  await page.evaluate((data) => {
+    const clipboardData = new DataTransfer();
+    clipboardData.items.add(new File([Uint8Array.from(data)], "pasted.bmp", { type: "image/bmp" }));
+    document.activeElement?.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }));
+  }, Array.from(bytes));
+}
+
+test(
+  "a run is looked into: confusions, classes, mistakes, disagreements, embeddings, attention, camera",
+  async () => {
+    const { page, problems } = await open(browser, app.url + SETTINGS);
+    const story = async () => {
+      const closer = region(page, "Look closer");
+      await closer.getByText("Nothing to show yet").waitFor();
+      await drop(page, region(page, "Lanes"), [modelFolder()]);
+      await button(page, "Use this model").click({ timeout: MINUTE });
+      await drop(page, region(page, "Images"), [await imageZip()]);
+      await button(page, "Train").and(page.locator(":enabled")).click({ timeout: MINUTE });
+      await closer.getByText(`${TESTED} test images, as answered after step ${STEPS}`).waitFor(LONG);
+
+      await lookIntoConfusions(page, closer);
+      await lookIntoClasses(closer);
+      await lookIntoMistakes(page, closer);
+      await lookIntoEmbeddings(page, closer);
+      await lookIntoAttention(closer);
+      await lookThroughCamera(page, closer);
+      await paste(page, region(page, "Try an image"), bitmap(2, 99));
+      await expect.poll(() => page.getByRole("group", { name: "Prediction for pasted.bmp" }).innerText(), LONG).toMatch(/LoRA[\s\S]*%/);
+
+      // What belonged to the run goes with it.
+      await button(page, "Reset").click();
+      for (const name of ["Confusions", "Embeddings", "Attention"]) {
+        await tab(closer, name);
+        await closer.getByText("Nothing to show yet").waitFor();
+      }
+      expect(await closer.locator(".tile").count()).toBe(0);
+    };
+    await story().catch(async (cause: unknown) => {
+      const shown = await page.locator("body").innerText({ timeout: 5000 }).catch(String);
+      throw new Error(`${String(cause)}\n${problems.join("\n")}\nThe page showed:\n${shown}`, { cause });
+    });
+    expect(problems).toEqual([]);
+    await page.context().close();
+  },
+  15 * MINUTE,
+);
