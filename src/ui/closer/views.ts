@@ -17,7 +17,8 @@ export const VIEWS: readonly View[] = [
   { id: "attention", title: "Attention", load: () => import("../inside/attention.tsx") },
   { id: "live", title: "Live", load: () => import("../inside/live.tsx") },
   { id: "ranks", title: "Ranks", load: () => import("../paper/ranks.tsx") },
-  { id: "likeness", title: "Likeness (CKA)", load: () => import("../paper/likeness.tsx") },
   { id: "overlap", title: "Shared directions", load: () => import("../paper/overlap.tsx") },
+  { id: "likeness", title: "Likeness (CKA)", load: () => import("../paper/likeness.tsx") },
+  { id: "plane", title: "Loss surface", load: () => import("../paper/plane.tsx") },
   { id: "runs", title: "Runs", load: () => import("../runs/view.tsx") },
 ];

@@ -1,5 +1,5 @@
 /** A table of numbers as colours, with a cursor that mouse, touch and arrow keys move. What has no number is hatched. */
-import { type KeyboardEvent, type PointerEvent, useEffect, useRef, useState } from "react";
+import { type CSSProperties, type KeyboardEvent, type PointerEvent, type ReactNode, useEffect, useRef, useState } from "react";
 import { colourOf, GRADIENT } from "./colour.ts";
 
 interface Props {
@@ -15,9 +15,11 @@ interface Props {
   /** Rows before which a line is drawn. */
   readonly breaks?: readonly number[];
   readonly className?: string;
+  /** Drawn over the cells. */
+  readonly children?: ReactNode;
 }
 
-export function Heat({ label, rows, columns, value, most, least = 0, describe, breaks = [], className = "" }: Props) {
+export function Heat({ label, rows, columns, value, most, least = 0, describe, breaks = [], className = "", children }: Props) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const [cursor, setCursor] = useState<readonly [row: number, column: number]>();
   useEffect(() => {
@@ -61,6 +63,7 @@ export function Heat({ label, rows, columns, value, most, least = 0, describe, b
     <div className={`heat ${className}`}>
       <div
         className="heat-cells"
+        style={{ "--columns": columns, "--rows": rows } as CSSProperties}
         role="slider"
         tabIndex={0}
         aria-label={label}
@@ -74,6 +77,7 @@ export function Heat({ label, rows, columns, value, most, least = 0, describe, b
         onPointerLeave={({ pointerType }) => pointerType === "mouse" && setCursor(undefined)}
       >
         <canvas ref={canvas} width={columns} height={rows} />
+        {children}
         {breaks.map((start) => (
           <i key={start} className="heat-break" style={{ top: `${(100 * start) / rows}%` }} />
         ))}

@@ -33,11 +33,13 @@ export default function OverlapView() {
   const [pair, setPair] = useState<readonly [number, number]>();
   const [sideAt, setSide] = useState(0);
   const [place, setPlace] = useState(0);
-  const [k, setK] = useState(8);
+  const [wanted, setWanted] = useState(8);
   const layers = useMemo(() => (all[place - 1] ? all.slice(place - 1, place) : all), [all, place]);
   const side = SIDES[sideAt] ?? "left";
   const [a, b] = pair ?? (looks.length > 1 ? [0, 1] : [-1, 0]);
   const { rows, columns, values } = useMemo(() => phiMap(layers, a, b, side), [layers, a, b, side]);
+  // Fewer where one of the two has fewer.
+  const k = Math.min(wanted, rows || wanted, columns || wanted);
   const phi = (i: number, j: number) => (i > rows || j > columns ? Number.NaN : (values[(i - 1) * columns + j - 1] ?? Number.NaN));
   const names = [members[a + 1] ?? "", members[b + 1] ?? ""] as const;
   return (
@@ -76,9 +78,9 @@ export default function OverlapView() {
                 onChange={setPlace}
               />
               <NumberField
-                field={{ label: "k", help: "Leading directions that the number compares.", default: 8, min: 1, max: MOST, step: 1 }}
-                value={k}
-                onChange={(value) => setK(Math.round(Math.min(MOST, Math.max(1, value))))}
+                field={{ label: "Leading k", help: "Leading directions that the number compares.", default: 8, min: 1, max: MOST, step: 1 }}
+                value={wanted}
+                onChange={(value) => setWanted(Math.round(Math.min(MOST, Math.max(1, value))))}
               />
             </div>
             {rows > 0 && columns > 0 && a !== b ? (
