@@ -16,6 +16,8 @@ export interface RunSummary {
   readonly data: string;
   readonly classes: number;
   readonly images: number;
+  readonly model: string;
+  readonly batch: number;
   readonly steps: number;
   /** Seeds that are there, and how many were asked for. */
   readonly seeds: readonly number[];
@@ -30,6 +32,7 @@ export interface RunSummary {
 export interface LaneSummary {
   readonly config: LaneConfig;
   readonly parameters: number;
+  readonly msPerStep: number | null;
   /** Null where every seed diverged. */
   readonly judged: LaneJudgement | null;
   /** Under how many seeds it did. */

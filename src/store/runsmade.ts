@@ -4,6 +4,7 @@ import { findMethod } from "./methods.ts";
 import { type DataSummary, FORMAT, hasDiverged, keyOf, type RunRecord, VERSION } from "./record.ts";
 import { bytesOf, type Kept, type LaneSummary, type RunSummary } from "./runs.ts";
 import { counted, type Study } from "./study.ts";
+import { figuresOf } from "./studyfigures.ts";
 import { measuredOver } from "./verdict.ts";
 
 /** What stays the same while a run's results come in. */
@@ -34,12 +35,15 @@ export async function summaryOf(record: RunRecord): Promise<RunSummary> {
   const { id, name, date, pinned, config, data, seeds, sweep, tested, results } = record;
   const measured = measuredOver(tested, counted(record));
   const judgement = measured && (await deliberate(measured));
+  const figures = figuresOf(counted(record), record.lanes);
   return {
     ...{ id, name, date, pinned, sweep },
     key: keyOf(config, data.digest),
     data: data.name,
     classes: data.classes.length,
     images: data.counts.reduce((sum, { train, validation, test }) => sum + train + validation + test, 0),
+    model: config.model,
+    batch: config.batch,
     steps: config.steps,
     seeds: results.filter(({ stopped }) => !stopped).map(({ seed }) => seed),
     asked: seeds.length,
@@ -48,6 +52,7 @@ export async function summaryOf(record: RunRecord): Promise<RunSummary> {
       (lane, index): LaneSummary => ({
         config: lane,
         parameters: record.lanes[index]?.parameters ?? 0,
+        msPerStep: figures[index]?.msPerStep ?? null,
         judged: judgement?.lanes[index] ?? null,
         diverged: results.filter(({ lanes }) => hasDiverged(lanes[index])).length,
       }),

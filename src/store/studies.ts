@@ -6,7 +6,7 @@ import type { Dataset } from "../data/dataset.ts";
 import { writeAddress } from "./address.ts";
 import { pauseRace, resetRace, resumeRace, startRace, stepRace, stopRace, useRace } from "./race.ts";
 import { type DataSummary, factsOf, type RunRecord, resultOf, summarize, type Tested, testedOf } from "./record.ts";
-import { type Kept, keepRun } from "./runs.ts";
+import { type Kept, keepRun, useRuns } from "./runs.ts";
 import { saveJson } from "./runsfile.ts";
 import { describeRun, type Frame, recordOf } from "./runsmade.ts";
 import { useSetup } from "./setup.ts";
@@ -142,8 +142,10 @@ function failed(): void {
 async function keep(at: number): Promise<void> {
   const study = useStudies.getState().plan[at];
   const frame = study && (await frameOf(study, at));
-  // What was reset meanwhile is kept all the same.
-  if (frame) await keepRun(await recordOf(study, frame));
+  if (!frame) return;
+  // It may have been named or pinned since.
+  const { name, pinned } = useRuns.getState().list?.find(({ id }) => id === frame.id) ?? frame;
+  await keepRun(await recordOf(study, { ...frame, name, pinned }));
 }
 
 async function frameOf(study: Study, at: number): Promise<Frame | undefined> {

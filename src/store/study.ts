@@ -1,6 +1,6 @@
 /** A run under several seeds, race by race: one pure reducer, which knows no engine. */
 import type { RunConfig } from "../train/run.ts";
-import type { Field, LaneFacts, SeedResult, SweepPoint, Tested } from "./record.ts";
+import type { Field, LaneFacts, RunRecord, SeedResult, SweepPoint, Tested } from "./record.ts";
 
 export interface Study {
   /** All lanes; its seed is the first. */
@@ -49,6 +49,12 @@ export function studyOf(config: RunConfig, seeds: readonly number[], sweep: Swee
     out: new Map(),
     stopped: false,
   };
+}
+
+/** A study that goes on where a kept run ends: what came to its end is not raced again. */
+export function studyFrom(study: Study, { results, tested, lanes }: Pick<RunRecord, "results" | "tested" | "lanes">): Study {
+  const whole = results.filter(({ seed, stopped }) => !stopped && study.seeds.includes(seed));
+  return whole.length > 0 ? { ...study, results: whole, tested, facts: lanes } : study;
 }
 
 export function reduceStudy(study: Study, action: StudyAction): Study {

@@ -21,4 +21,5 @@ export const VIEWS: readonly View[] = [
   { id: "likeness", title: "Likeness (CKA)", load: () => import("../paper/likeness.tsx") },
   { id: "plane", title: "Loss surface", load: () => import("../paper/plane.tsx") },
   { id: "runs", title: "Runs", load: () => import("../runs/view.tsx") },
+  { id: "sweep", title: "Sweep", load: () => import("../runs/sweep.tsx") },
 ];

@@ -1,17 +1,14 @@
 /** Train, pause, step, stop, reset, and how far the race is. */
 import type { ComponentProps } from "react";
-import { parsePreprocess } from "../../data/preprocess.ts";
-import { useAdopted } from "../../store/adopted.ts";
 import { useImages } from "../../store/images.ts";
-import { useModels } from "../../store/models.ts";
 import { useRace } from "../../store/race.ts";
-import { whyNot } from "../../store/ready.ts";
 import { type RunState, secondsPerStep } from "../../store/run.ts";
 import { useSetup } from "../../store/setup.ts";
 import { pauseStudies, resetStudies, resumeStudies, startStudies, stepStudies, stopStudies, useStudies } from "../../store/studies.ts";
 import { progressOf, seedsFrom, studyOf } from "../../store/study.ts";
 import { count, duration, milliseconds, plain } from "../numbers.ts";
 import { Icon } from "../parts/icon.tsx";
+import { useBlocker } from "./blocker.ts";
 
 export function Controls() {
   const race = useRace();
@@ -73,17 +70,6 @@ function Act({ name, icon, off, act }: ActProps) {
       <Icon name={icon} /> <span className="label">{name}</span>
     </button>
   );
-}
-
-/** What still stands in the way of a race. */
-function useBlocker(): string | null {
-  const { dataset, prepared } = useImages();
-  const { config, seeds } = useSetup();
-  const facts = useModels(({ known }) => known.get(config.model));
-  const looking = useModels((models) => models.looking.has(config.model));
-  const held = useAdopted((adopted) => adopted.held);
-  if (looking) return "Looking up the model …";
-  return whyNot({ config, seeds, dataset, prepared, wanted: facts ? parsePreprocess(facts.preprocess) : null, facts, held });
 }
 
 type Shown = ReturnType<typeof useRace.getState>;

@@ -1,0 +1,189 @@
+/** Test accuracy against the parameters that were trained, a line for each method, and against the setting itself. */
+import { useMemo } from "react";
+import { CartesianGrid, Line, LineChart, ResponsiveContainer, usePlotArea, useXAxisScale, useYAxisScale, XAxis, YAxis } from "recharts";
+import { SETTINGS, type Sweep, titleOfValue } from "../../store/sweep.ts";
+import { linesOf, type SweepDot, type SweepPlan } from "../../store/sweeping.ts";
+import { lookOf, titleOf } from "../look.ts";
+import { count, percent, short } from "../numbers.ts";
+import { Figure, type Table } from "../parts/figure.tsx";
+import { useRem } from "../parts/rem.ts";
+import { Term } from "../parts/term.tsx";
+import { EndLabels } from "../race/labels.tsx";
+
+interface Drawn {
+  readonly id: string;
+  readonly name: string;
+  readonly color: string;
+  readonly dash: string;
+  readonly dots: readonly (SweepDot & { readonly x: number })[];
+}
+
+export function SweepCharts({ plan, sweep }: { readonly plan: SweepPlan; readonly sweep: Sweep }) {
+  const lines = useMemo(() => linesOf(plan), [plan]);
+  const drawn = (xOf: (dot: SweepDot) => number): readonly Drawn[] =>
+    lines.map(({ method, dots }) => {
+      const [id = "", twin] = method.split(" ");
+      const placed = dots.map((dot) => ({ ...dot, x: xOf(dot) })).sort((a, b) => a.x - b.x);
+      return { id: method, name: [titleOf(id), twin].filter(Boolean).join(" "), ...lookOf(id), dots: placed };
+    });
+  const { setting } = sweep;
+  const named = setting === "targets";
+  const xOfValue = ({ value }: SweepDot) => (named ? sweep.values.indexOf(value) + 1 : Number(value));
+  const part = plan.kept.find((run) => run !== undefined)?.part ?? "test";
+  const table = (): Table => ({
+    head: ["Method", SETTINGS[setting].title, "Trained", "Accuracy", "95 % interval", "Seeds"],
+    rows: drawn(({ parameters }) => parameters).flatMap(({ name, dots }) =>
+      dots.map(({ value, parameters, judged }) => [
+        `${name}, ${titleOfValue(setting, value)}`,
+        titleOfValue(setting, value),
+        count(parameters),
+        percent(judged.accuracy),
+        `${percent(judged.low)} to ${percent(judged.high)}`,
+        String(judged.seeds),
+      ]),
+    ),
+  });
+  const finding = findingOf(
+    drawn(({ parameters }) => parameters),
+    (value) => `${SETTINGS[setting].title} ${titleOfValue(setting, value)}`,
+  );
+  return (
+    <div className="runs-charts">
+      <Figure
+        title={
+          <Term
+            explains={
+              <p>
+                Each dot is a run, its bar the 95 % interval. As in Figure 1 of the RandLoRA paper (Albert and others 2025): where LoRA's
+                line flattens while it is given more parameters, its rank is what holds it back.
+              </p>
+            }
+          >
+            {part === "test" ? "Test" : "Validation"} accuracy against trained parameters
+          </Term>
+        }
+        finding={finding}
+        table={table}
+      >
+        <Dots label="Accuracy against trained parameters" lines={drawn(({ parameters }) => parameters)} write={short} />
+      </Figure>
+      <Figure title={`Accuracy against ${SETTINGS[setting].title.toLowerCase()}`} finding={finding} table={table}>
+        <Dots
+          label={`Accuracy against ${SETTINGS[setting].title}`}
+          lines={drawn(xOfValue)}
+          write={(x) => (named ? titleOfValue(setting, sweep.values[x - 1] ?? "") : String(x))}
+          linear={named}
+        />
+      </Figure>
+    </div>
+  );
+}
+
+function findingOf(lines: readonly Drawn[], write: (value: string) => string): string {
+  const best = lines.flatMap(({ name, dots }) => {
+    const top = dots.reduce<SweepDot | undefined>(
+      (most, dot) => (dot.judged.accuracy > (most?.judged.accuracy ?? -1) ? dot : most),
+      undefined,
+    );
+    return top ? [`${name} ${percent(top.judged.accuracy)} at ${write(top.value)} (${short(top.parameters)})`] : [];
+  });
+  return best.length > 0 ? `Best: ${best.join(", ")}.` : "No race of this sweep has run yet.";
+}
+
+interface DotsProps {
+  readonly label: string;
+  readonly lines: readonly Drawn[];
+  readonly write: (x: number) => string;
+  readonly linear?: boolean;
+}
+
+function Dots({ label, lines, write, linear = false }: DotsProps) {
+  const rem = useRem();
+  const dots = lines.flatMap((line) => line.dots);
+  const xs = [...new Set(dots.map(({ x }) => x))].sort((a, b) => a - b);
+  const [least = 1, most = 2] = [xs[0], xs.at(-1)];
+  const low = Math.max(0, Math.floor(10 * Math.min(1, ...dots.map(({ judged }) => judged.low))) / 10);
+  const high = Math.min(1, Math.ceil(10 * Math.max(0, ...dots.map(({ judged }) => judged.high))) / 10);
+  const longest = Math.max(0, ...lines.map(({ name }) => name.length));
+  // A few of them, or they would run into one another.
+  const ticks = xs.filter((_, index) => index % Math.ceil(xs.length / 6) === 0);
+  return (
+    <div className="chart">
+      <ResponsiveContainer width="100%" height="100%">
+        <LineChart
+          data={xs.length > 0 ? xs.map((x) => ({ x })) : [{ x: 1 }]}
+          title={label}
+          margin={{ top: 0.5 * rem, right: (0.9 + 0.52 * longest) * rem, bottom: 0, left: 0 }}
+        >
+          <CartesianGrid vertical={false} stroke="var(--grid)" />
+          <XAxis
+            dataKey="x"
+            type="number"
+            scale={linear ? "linear" : "log"}
+            domain={linear ? [least - 0.3, most + 0.3] : [least / 1.15, most * 1.15]}
+            ticks={ticks}
+            interval={0}
+            height={1.5 * rem}
+            tickMargin={0.25 * rem}
+            tickFormatter={write}
+            stroke="var(--axis)"
+            tickLine={false}
+          />
+          <YAxis
+            domain={dots.length > 0 ? [low, high] : [0, 1]}
+            tickCount={5}
+            width={3.1 * rem}
+            tickMargin={0.25 * rem}
+            tickFormatter={(share: number) => percent(share, 0)}
+            axisLine={false}
+            tickLine={false}
+          />
+          <Line dataKey={atZero} stroke="none" dot={false} activeDot={false} isAnimationActive={false} />
+          <Marks lines={lines} />
+          <EndLabels
+            labels={lines.flatMap(({ id, name, color, dots: own }) => {
+              const last = own.at(-1);
+              return last ? [{ id, name, color, x: last.x, y: last.judged.accuracy }] : [];
+            })}
+          />
+        </LineChart>
+      </ResponsiveContainer>
+    </div>
+  );
+}
+
+const atZero = () => null;
+
+/** Lines, dots and the bars of their intervals. */
+function Marks({ lines }: { readonly lines: readonly Drawn[] }) {
+  const rem = useRem();
+  const plot = usePlotArea();
+  const toX = useXAxisScale();
+  const toY = useYAxisScale();
+  if (!plot || !toX || !toY) return null;
+  return (
+    <g fill="none">
+      {lines.map(({ id, color, dash, dots }) => {
+        const placed = dots.map(({ x, value, judged }) => ({
+          value,
+          px: toX(x) ?? plot.x,
+          py: toY(judged.accuracy) ?? plot.y,
+          top: toY(judged.high) ?? plot.y,
+          bottom: toY(judged.low) ?? plot.y,
+        }));
+        const path = placed.map(({ px, py }, index) => `${index === 0 ? "M" : "L"}${px.toFixed(1)} ${py.toFixed(1)}`).join("");
+        return (
+          <g key={id} stroke={color}>
+            <path d={path} strokeWidth={0.13 * rem} strokeDasharray={dash} />
+            {placed.map(({ value, px, py, top, bottom }) => (
+              <g key={value}>
+                <line x1={px} x2={px} y1={top} y2={bottom} strokeWidth={0.08 * rem} strokeOpacity={0.6} />
+                <circle cx={px} cy={py} r={0.22 * rem} fill={color} />
+              </g>
+            ))}
+          </g>
+        );
+      })}
+    </g>
+  );
+}

@@ -1,0 +1,216 @@
+/** Several seeds in one go, in a real browser: the table with its intervals, what is kept across a reload, and what leaves the page. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { BlobReader, BlobWriter, ZipReader, ZipWriter } from "@zip.js/zip.js";
+import type { Browser, Download, Locator, Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { readRecord } from "../src/store/runsread.ts";
+import { type App, startApp } from "./browser/app.ts";
+import { drop, launch, open } from "./browser/harness.mjs";
+
+const SAMPLE = join(import.meta.dirname, "../public/data/eurosat-mini.zip");
+const MINUTE = 60_000;
+const LONG = { timeout: 4 * MINUTE, interval: 100 };
+/** A name that would be markup in a report and a formula in a spreadsheet. */
+const HOSTILE = "=1+1 <img src=x onerror=alert(1)>";
+const BASE = "batch=4&match=0&targets=q";
+const TWO_LANES = "lanes=lora_rank-4_alpha-8*randlora_rank-16_alpha-160";
+
+let app: App;
+let browser: Browser;
+let images: string;
+beforeAll(async () => {
+  app = await startApp({ toy: true });
+  browser = await launch();
+  images = await smallSet();
+}, 5 * MINUTE);
+afterAll(async () => {
+  await browser?.close();
+  app?.close();
+});
+
+const region = (page: Page, name: string): Locator => page.getByRole("region", { name, exact: true });
+const button = (page: Page | Locator, name: string | RegExp): Locator => page.getByRole("button", { name, exact: true });
+
+/** Twenty images of each of two classes, one of which has a hostile name. */
+async function smallSet(): Promise<string> {
+  const reader = new ZipReader(new BlobReader(new Blob([readFileSync(SAMPLE)])));
+  const writer = new ZipWriter(new BlobWriter());
+  for (const entry of await reader.getEntries()) {
+    const [, name, file] = /(Forest|River)\/(\w+_0[01]\d\.jpg)$/.exec(entry.filename) ?? [];
+    if (entry.directory || !name || !file) continue;
+    await writer.add(`set/${name === "Forest" ? HOSTILE : name}/${file}`, new BlobReader(await entry.getData(new BlobWriter())));
+  }
+  const path = join(app.scratch, "two.zip");
+  writeFileSync(path, Buffer.from(await (await writer.close()).arrayBuffer()));
+  return path;
+}
+
+/** Opens the page with images in it. What fails is told together with what the page showed. */
+async function visit(hash: string, story: (page: Page) => Promise<void>): Promise<void> {
+  const { page, problems } = await open(browser, `${app.url}#${hash}`);
+  try {
+    await drop(page, region(page, "Images"), [images]);
+    await story(page);
+  } catch (cause) {
+    const shown = await page.locator("body").innerText({ timeout: 5000 }).catch(String);
+    throw new Error(`${String(cause)}\n${problems.join("\n")}\nThe page showed:\n${shown}`, { cause });
+  } finally {
+    await page.context().close();
+  }
+  expect(problems).toEqual([]);
+}
+
+async function train(page: Page, races: number): Promise<void> {
+  await button(page, "Train").and(page.locator(":enabled")).click({ timeout: MINUTE });
+  const text = () => region(page, "Race").innerText();
+  await expect.poll(text, LONG).toMatch(races > 1 ? new RegExp(`${races} of ${races} races`) : /Done/);
+  await button(page, "Train").waitFor();
+}
+
+const rows = (page: Page): Locator => region(page, "Kept runs").getByRole("row");
+
+async function take(page: Page, press: () => Promise<void>): Promise<{ readonly path: string; readonly text: string }> {
+  const coming = page.waitForEvent("download", { timeout: MINUTE });
+  await press();
+  const file: Download = await coming;
+  const path = join(app.scratch, file.suggestedFilename());
+  await file.saveAs(path);
+  return { path, text: readFileSync(path, "utf8") };
+}
+
+test(
+  "two seeds of two methods: intervals, bands, a run that outlives the page, and all that can be taken of it",
+  () =>
+    visit(`steps=6&seeds=2&${BASE}&${TWO_LANES}`, async (page) => {
+      await train(page, 2);
+      const result = region(page, "Result");
+      const cells = (name: RegExp) => result.getByRole("row", { name }).getByRole("cell").allInnerTexts();
+      await expect
+        .poll(() => cells(/^Test accuracy/), LONG)
+        .toEqual([expect.stringMatching(/^\d+\.\d % ± \d+\.\d$/), expect.stringMatching(/^\d+\.\d % ± \d+\.\d$/)]);
+      expect(await cells(/^Exported/)).toEqual([expect.stringMatching(/KiB/), expect.stringMatching(/KiB/)]);
+      expect(await result.innerText()).toMatch(/over 2 seeds|got equally many of 8 test images, over 2 seeds right/);
+      const loss = region(page, "Race").getByRole("figure").filter({ hasText: /loss/i }).first();
+      await expect.poll(() => loss.innerText(), LONG).toMatch(/mean over 2 seeds: LoRA [\d.]+, RandLoRA [\d.]+\. Band: least to greatest/);
+
+      await page.reload();
+      await expect.poll(() => rows(page).count(), LONG).toBe(2);
+      await button(rows(page), /^Open /).click();
+      const run = page.getByRole("article");
+      await expect.poll(() => run.innerText(), LONG).toMatch(/Test accuracy[\s\S]*±/);
+
+      const json = await take(page, () => button(run, "JSON").click());
+      const record = readRecord(json.text);
+      expect(record.results.map(({ seed }) => seed)).toEqual([0, 1]);
+      expect(record.results[0]?.lanes).toHaveLength(2);
+      expect(record.tested).toMatchObject({ part: "test" });
+      expect(record.tested?.digests[0]).toMatch(/^[0-9a-f]{64}$/);
+      expect(record.data.classes).toContain(HOSTILE);
+
+      const figures = await take(page, () => button(run, "CSV of figures").click());
+      const [head = "", ...body] = figures.text.replace("\ufeff", "").trim().split("\r\n");
+      expect(body).toHaveLength(4);
+      expect(body.every((line) => line.split(",").length === head.split(",").length)).toBe(true);
+      expect((await take(page, () => button(run, "CSV of curves").click())).text).toMatch(/\r\n[^\r]*,lora,6,/);
+
+      const report = await take(page, () => button(run, "Report").click());
+      expect(report.text).not.toContain("<img");
+      expect(report.text).toContain("&lt;img src=x onerror=alert(1)&gt;");
+      expect(report.text.match(/<svg/g)).toHaveLength(2);
+      const reader = await browser.newContext({ offline: true });
+      const asked: string[] = [];
+      reader.on("request", (request) => asked.push(request.url()));
+      const sheet = await reader.newPage();
+      await sheet.setContent(report.text);
+      expect(await sheet.locator("h1").innerText()).toBe(record.name);
+      expect(await sheet.locator("svg path").count()).toBeGreaterThan(2);
+      expect(asked).toEqual([]);
+      await reader.close();
+
+      const chart = run.getByRole("figure").first();
+      const picture = async (form: "PNG" | "SVG") => {
+        await button(chart, "Save the chart").click();
+        const taken = await take(page, () => button(page.getByRole("dialog"), form).click());
+        await page.keyboard.press("Escape");
+        return taken;
+      };
+      const svg = await picture("SVG");
+      const drawn = await page.evaluate((text) => {
+        const { documentElement: root } = new DOMParser().parseFromString(text, "image/svg+xml");
+        const line = root.querySelector("path[stroke-width]");
+        return { name: root.nodeName, stroke: line?.getAttribute("stroke"), classes: root.querySelectorAll("[class]").length };
+      }, svg.text);
+      expect(drawn).toEqual({ name: "svg", stroke: expect.stringMatching(/^(rgb|color|none)/), classes: 0 });
+      expect(svg.text).not.toMatch(/var\(|light-dark/);
+      const png = readFileSync((await picture("PNG")).path);
+      const box = await chart.locator("svg.recharts-surface").first().boundingBox();
+      expect(png.subarray(1, 4).toString()).toBe("PNG");
+      expect(Math.abs(png.readUInt32BE(16) - 2 * (box?.width ?? 0))).toBeLessThanOrEqual(2);
+
+      const before = region(page, "Race").getByRole("figure").filter({ hasText: /loss/i }).first().locator("path[stroke-opacity='0.65']");
+      expect(await before.count()).toBe(0);
+      await button(rows(page), /^Pin /).click();
+      await expect.poll(() => before.count(), LONG).toBe(2);
+      await button(rows(page), /^Pin /).click();
+      await expect.poll(() => before.count(), LONG).toBe(0);
+
+      const name = page.getByLabel(/^Name of /);
+      await name.fill("My run");
+      await name.press("Enter");
+      await button(rows(page), "Delete My run").click();
+      await expect.poll(() => rows(page).count(), LONG).toBe(0);
+      await button(page, "Undo").click();
+      await button(rows(page), "Open My run").waitFor();
+
+      // On another machine: the file alone.
+      await button(page, "Delete all").click();
+      await expect.poll(() => rows(page).count(), LONG).toBe(0);
+      for (const file of [json.path, images]) {
+        const [chooser] = await Promise.all([page.waitForEvent("filechooser"), button(page, "Import").last().click()]);
+        await chooser.setFiles(file);
+      }
+      await expect.poll(() => rows(page).count(), LONG).toBe(2);
+      await page.getByText("two.zip was not taken: it is not JSON.").waitFor();
+
+      await button(region(page, "Lanes"), /^Remove RandLoRA/).click();
+      await button(rows(page), /^Open /).click();
+      await button(page.getByRole("article"), "Set up like this").click();
+      await expect.poll(() => new URL(page.url()).hash).toMatch(/randlora_rank-16[\s\S]*seeds=2/);
+    }),
+  8 * MINUTE,
+);
+
+test(
+  "a method that diverges is reported, and the other goes on under every seed",
+  () =>
+    visit(`steps=8&seeds=2&warmup=0&${BASE}&lanes=lora_rank-4_alpha-100000_lr-1*randlora_rank-16_alpha-160`, async (page) => {
+      await train(page, 2);
+      const cells = region(page, "Result")
+        .getByRole("row", { name: /^Test accuracy/ })
+        .getByRole("cell");
+      await expect
+        .poll(() => cells.allInnerTexts(), LONG)
+        .toEqual(["diverged in 2 of 2 seeds", expect.stringMatching(/^\d+\.\d % ± \d+\.\d$/)]);
+      await expect.poll(() => rows(page).count(), LONG).toBe(2);
+      await expect.poll(() => rows(page).last().innerText(), LONG).toMatch(/diverged/);
+    }),
+  6 * MINUTE,
+);
+
+test(
+  "stopped in its second seed, a run keeps the first",
+  () =>
+    visit(`steps=400&seeds=3&${BASE}&${TWO_LANES}`, async (page) => {
+      await page.getByRole("region", { name: "Race", exact: true }).waitFor();
+      await button(page, "Train").and(page.locator(":enabled")).click({ timeout: MINUTE });
+      await expect.poll(() => region(page, "Race").innerText(), LONG).toMatch(/race 2 of 3/);
+      await button(page, "Pause").and(page.locator(":enabled")).click({ timeout: MINUTE });
+      await button(page, "Resume").waitFor({ timeout: MINUTE });
+      await button(page, "Stop").click();
+      await expect.poll(() => region(page, "Race").innerText(), LONG).toMatch(/Stopped/);
+      await expect.poll(() => rows(page).last().innerText(), LONG).toMatch(/1 of 3/);
+      expect(await region(page, "Result").innerText()).toMatch(/Test accuracy\s+[\d.]+ % ±/);
+    }),
+  6 * MINUTE,
+);
