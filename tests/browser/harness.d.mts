@@ -9,7 +9,7 @@ export function launch(options?: {
   readonly more?: readonly string[];
 }): Promise<Browser>;
 /** Opens a page; `problems` collects console errors, uncaught exceptions, crashes and failed requests. */
-export function open(browser: Browser, url: string): Promise<{ readonly page: Page; readonly problems: readonly string[] }>;
+export function open(browser: Browser, url: string): Promise<{ readonly page: Page; readonly problems: string[] }>;
 /** Drags files from outside the browser on the middle of an element and lets go. */
 export function drop(page: Page, target: Locator, paths: readonly string[]): Promise<void>;
 /** What WebGPU gives a page in this browser, or undefined. */

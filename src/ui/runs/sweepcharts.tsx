@@ -111,7 +111,7 @@ function Dots({ label, lines, write, linear = false }: DotsProps) {
     <div className="chart">
       <ResponsiveContainer width="100%" height="100%">
         <LineChart
-          data={xs.length > 0 ? xs.map((x) => ({ x })) : [{ x: 1 }]}
+          data={dots.length > 0 ? dots.map(({ x, judged }) => ({ x, y: judged.accuracy })) : [{ x: 1, y: 0 }]}
           title={label}
           margin={{ top: 0.5 * rem, right: (0.9 + 0.52 * longest) * rem, bottom: 0, left: 0 }}
         >
@@ -138,7 +138,8 @@ function Dots({ label, lines, write, linear = false }: DotsProps) {
             axisLine={false}
             tickLine={false}
           />
-          <Line dataKey={atZero} stroke="none" dot={false} activeDot={false} isAnimationActive={false} />
+          {/* Unseen: the axes want data of the library's own. */}
+          <Line dataKey="y" stroke="none" dot={false} activeDot={false} isAnimationActive={false} />
           <Marks lines={lines} />
           <EndLabels
             labels={lines.flatMap(({ id, name, color, dots: own }) => {
@@ -151,8 +152,6 @@ function Dots({ label, lines, write, linear = false }: DotsProps) {
     </div>
   );
 }
-
-const atZero = () => null;
 
 /** Lines, dots and the bars of their intervals. */
 function Marks({ lines }: { readonly lines: readonly Drawn[] }) {
