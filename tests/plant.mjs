@@ -12,6 +12,7 @@ import { files } from "./bugs/files.mjs";
 import { kernels } from "./bugs/kernels.mjs";
 import { lab } from "./bugs/lab.mjs";
 import { methods } from "./bugs/methods.mjs";
+import { runs } from "./bugs/runs.mjs";
 import { install } from "./setup/install.mjs";
 import { root } from "./setup/tools.mjs";
 import { vulkan } from "./setup/vulkan.mjs";
@@ -54,7 +55,7 @@ function run({ file, name }) {
 }
 
 const words = process.argv.slice(2);
-const chosen = [...kernels, ...engine, ...methods, ...files, ...lab].filter(
+const chosen = [...kernels, ...engine, ...methods, ...files, ...lab, ...runs].filter(
   ([what, file]) => !words.length || words.some((word) => `${what} ${file}`.includes(word)),
 );
 const healthy = new Map();
