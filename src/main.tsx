@@ -18,6 +18,7 @@ import "./ui/panels.css";
 import "./ui/charts.css";
 import "./ui/dialogs.css";
 import "./ui/machine/machine.css";
+import "./ui/tour/tour.css";
 
 confinePage();
 applyTheme();

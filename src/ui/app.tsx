@@ -14,6 +14,7 @@ import { useDrop } from "./parts/drop.tsx";
 import { Notice } from "./parts/notice.tsx";
 import { RacePanel } from "./race/panel.tsx";
 import { ResultPanel } from "./result/panel.tsx";
+import { Tour } from "./tour/tour.tsx";
 
 /** Fetched when it is opened: who races needs none of it. */
 const Lab = lazy(() => import("./lab/page.tsx"));
@@ -43,7 +44,10 @@ function Steps() {
   return (
     <main {...drop}>
       <div className="steps">
-        <LinkNotices />
+        <div className="notices">
+          <LinkNotices />
+          <Tour />
+        </div>
         <ImagesPanel />
         <RacePanel />
         <ResultPanel />
@@ -60,12 +64,10 @@ function LinkNotices() {
   const { notices, dismissNotices } = useSetup();
   if (notices.length === 0) return null;
   return (
-    <div className="link-notices">
-      <Notice kind="info" onDismiss={dismissNotices}>
-        {notices.map((notice) => (
-          <p key={notice}>{notice}</p>
-        ))}
-      </Notice>
-    </div>
+    <Notice kind="info" onDismiss={dismissNotices}>
+      {notices.map((notice) => (
+        <p key={notice}>{notice}</p>
+      ))}
+    </Notice>
   );
 }

@@ -37,7 +37,7 @@ export function Header({ isLab }: { readonly isLab: boolean }) {
         <button type="button" className="quiet" aria-label="Light or dark" onClick={toggleTheme}>
           <Icon name="theme" />
         </button>
-        <PageMenu />
+        <PageMenu isLab={isLab} />
       </nav>
     </header>
   );

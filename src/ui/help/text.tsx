@@ -1,4 +1,6 @@
 /** How this works, in a page: the methods, what rank means, the settings, and what is not promised. */
+import { Formulas } from "./formulas.tsx";
+
 export default function HelpText() {
   return (
     <div className="prose">
@@ -9,19 +11,12 @@ export default function HelpText() {
       </p>
 
       <h3>The two methods it begins with</h3>
-      <p className="equation">
-        <span className="who lora">LoRA</span> ΔW = <sup className="frac">α</sup>⁄<sub className="frac">r</sub> · B A
+      <p>
+        <b>LoRA</b>: two thin matrices, both learned, meet in r numbers. Few parameters, but the update can never use more than r
+        directions. That is the wall in the chart.
       </p>
       <p>
-        Two thin matrices, both learned, meet in r numbers. Few parameters, but the update can never use more than r directions. That is the
-        wall in the chart.
-      </p>
-      <p className="equation">
-        <span className="who randlora">RandLoRA</span> ΔW = <sup className="frac">α</sup>⁄<sub className="frac">r</sub> · Σ<sub>j</sub> B
-        <sub>j</sub> Λ<sub>j</sub> A Γ<sub>j</sub>
-      </p>
-      <p>
-        B<sub>j</sub> and A are random and frozen; only the diagonals Λ<sub>j</sub> and Γ<sub>j</sub> are learned. Summing enough of these
+        <b>RandLoRA</b>: many thin random matrices that stay as they are; only diagonals between them are learned. Summing enough of these
         low-rank pieces gives an update that can use every direction, with about as many trained numbers as LoRA has.
       </p>
 
@@ -49,6 +44,13 @@ export default function HelpText() {
         <li>A learning rate three times too high makes either method collapse. If a loss jumps up, halve the rate.</li>
       </ul>
 
+      <h3>Equations</h3>
+      <p>
+        W is a frozen weight (out × in), ΔW what a method adds to it. Letters are those of the papers; beside them stand the names in the
+        code.
+      </p>
+      <Formulas />
+
       <h3>What to expect</h3>
       <p>
         RandLoRA's update has far more rank. That does <b>not</b> mean more accuracy, and none is promised. Over six image sets with this
@@ -72,7 +74,6 @@ export default function HelpText() {
         Everything happens in this tab, on hand-written WebGPU kernels. Images are never uploaded. Share copies a link with the settings,
         not with images.
       </p>
-      <p className="hint">LoRA: Hu et al. 2021, arXiv 2106.09685. RandLoRA: Albert et al. 2025, arXiv 2502.00987.</p>
     </div>
   );
 }

@@ -2,6 +2,7 @@
 import { DropdownMenu } from "radix-ui";
 import { lazy, useRef, useState } from "react";
 import { installPage, takeNewer, useOffline } from "../../store/offline.ts";
+import { startTour } from "../../store/tour.ts";
 import { Icon } from "../parts/icon.tsx";
 import { Modal } from "../parts/modal.tsx";
 
@@ -10,18 +11,23 @@ const Storage = lazy(() => import("./storage.tsx"));
 
 const DIALOGS = { privacy: "Nothing leaves this machine", storage: "Storage" } as const;
 
-export function PageMenu() {
+export function PageMenu({ isLab }: { readonly isLab: boolean }) {
   const install = useOffline((offline) => offline.install);
   const [shown, setShown] = useState<keyof typeof DIALOGS>();
   const trigger = useRef<HTMLButtonElement>(null);
   return (
     <>
       <DropdownMenu.Root>
-        <DropdownMenu.Trigger ref={trigger} className="quiet" aria-label="This page">
+        <DropdownMenu.Trigger ref={trigger} id="page-menu" className="quiet" aria-label="This page">
           <Icon name="menu" />
         </DropdownMenu.Trigger>
         <DropdownMenu.Portal>
           <DropdownMenu.Content className="popover menu" align="end" sideOffset={4} collisionPadding={12}>
+            {!isLab && (
+              <DropdownMenu.Item className="menu-item" onSelect={() => setTimeout(startTour)}>
+                <span>Show me around</span> <Icon name="help" />
+              </DropdownMenu.Item>
+            )}
             <DropdownMenu.Item className="menu-item" onSelect={() => setShown("privacy")}>
               <span>Nothing leaves this machine</span> <Icon name="lock" />
             </DropdownMenu.Item>

@@ -57,6 +57,7 @@ export function Curves<R extends Row>({ label, rows, curves, steps, top, write, 
             type="number"
             domain={[0, steps]}
             tickCount={4}
+            allowDecimals={false}
             height={1.5 * rem}
             tickMargin={0.25 * rem}
             tickFormatter={(step: number) => count(step)}
