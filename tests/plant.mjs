@@ -12,6 +12,7 @@ import { files } from "./bugs/files.mjs";
 import { kernels } from "./bugs/kernels.mjs";
 import { lab } from "./bugs/lab.mjs";
 import { methods } from "./bugs/methods.mjs";
+import { page } from "./bugs/page.mjs";
 import { runs } from "./bugs/runs.mjs";
 import { install } from "./setup/install.mjs";
 import { root } from "./setup/tools.mjs";
@@ -27,7 +28,7 @@ process.on("exit", () => {
   rmSync(copy, { recursive: true, force: true });
 });
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => process.exit(130));
-for (const part of ["src", "shaders", "tests", "package.json", "tsconfig.json", "vite.config.ts"])
+for (const part of ["src", "shaders", "tests", "package.json", "tsconfig.json", "vite.config.ts", "index.html"])
   cpSync(join(root, part), join(copy, part), { recursive: true });
 for (const part of ["node_modules", "public"]) symlinkSync(join(root, part), join(copy, part), "junction");
 
@@ -55,7 +56,7 @@ function run({ file, name }) {
 }
 
 const words = process.argv.slice(2);
-const chosen = [...kernels, ...engine, ...methods, ...files, ...lab, ...runs].filter(
+const chosen = [...kernels, ...engine, ...methods, ...files, ...lab, ...page, ...runs].filter(
   ([what, file]) => !words.length || words.some((word) => `${what} ${file}`.includes(word)),
 );
 const healthy = new Map();
