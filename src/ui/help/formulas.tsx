@@ -1,6 +1,6 @@
 /** The update of every method as its paper writes it, beside the names that the code has for its parts. Browsers draw MathML themselves. */
 import { createElement, type ReactNode } from "react";
-import { findMethod, listMethods } from "../../store/methods.ts";
+import { findMethod, groupMethods } from "../../store/methods.ts";
 import { lookOf } from "../look.ts";
 
 const node = (tag: string, ...children: readonly ReactNode[]): ReactNode => createElement(tag, null, ...children);
@@ -14,7 +14,8 @@ const sub = (letter: string, index: string) => node("msub", name(letter), name(i
 const sum = (index: string, what: ReactNode) => row(node("munder", sign("∑"), name(index)), what);
 const within = (what: ReactNode) => row(sign("("), what, sign(")"));
 
-const delta = name("ΔW");
+const delta = row(name("Δ"), name("W"));
+const changed = (letter: string) => node("msup", name(letter), sign("′"));
 const is = sign("=");
 const times = sign("·");
 const gain = over(name("α"), name("r"));
@@ -50,7 +51,7 @@ export const FORMULAS: Readonly<Record<string, Formula>> = {
   },
   dora: {
     math: row(
-      name("W′"),
+      changed("W"),
       is,
       name("m"),
       times,
@@ -122,17 +123,17 @@ export const FORMULAS: Readonly<Record<string, Formula>> = {
       sign("+"),
       over(sub("α", "2"), sub("r", "2")),
       times,
-      sum("j", row(sub("B", "j"), sub("Λ", "j"), name("A′"), sub("Γ", "j"))),
+      sum("j", row(sub("B", "j"), sub("Λ", "j"), changed("A"), sub("Γ", "j"))),
     ),
     says: "A few directions that are learned freely, and a random rest of full rank. r2 is basisRank, α2 basisAlpha.",
     at: paper("2502.00987", "§6.6, as future work"),
   },
   full: {
-    math: row(name("W′"), is, name("W"), sign("+"), delta),
+    math: row(changed("W"), is, name("W"), sign("+"), delta),
     says: "Every tensor of the model is learned; ΔW is whatever has changed.",
   },
   bitfit: {
-    math: row(name("y"), is, name("W"), name("x"), sign("+"), name("b′")),
+    math: row(name("y"), is, name("W"), name("x"), sign("+"), changed("b")),
     says: "The biases b alone are learned. No weight matrix changes.",
     at: paper("2106.10199", "§3"),
   },
@@ -145,19 +146,21 @@ export const FORMULAS: Readonly<Record<string, Formula>> = {
 export function Formulas() {
   return (
     <dl className="formulas">
-      {listMethods().map(({ id, title }) => {
-        const formula = FORMULAS[id];
-        return formula ? (
-          <div key={id}>
-            <dt style={{ color: lookOf(id).color }}>{title}</dt>
-            <dd>
-              <div className="equation scroll">{createElement("math", { display: "block" }, formula.math)}</div>
-              <p>{formula.says}</p>
-              {formula.at && <Source method={id} at={formula.at} />}
-            </dd>
-          </div>
-        ) : null;
-      })}
+      {groupMethods()
+        .flatMap(({ methods }) => methods)
+        .map(({ id, title }) => {
+          const formula = FORMULAS[id];
+          return formula ? (
+            <div key={id}>
+              <dt style={{ color: lookOf(id).color }}>{title}</dt>
+              <dd>
+                <div className="equation scroll">{createElement("math", { display: "block" }, formula.math)}</div>
+                <p>{formula.says}</p>
+                {formula.at && <Source method={id} at={formula.at} />}
+              </dd>
+            </div>
+          ) : null;
+        })}
     </dl>
   );
 }
@@ -167,7 +170,7 @@ function Source({ method, at: [address, place] }: { readonly method: string; rea
   return (
     <p className="hint">
       <a href={address} target="_blank" rel="noopener noreferrer">
-        {findMethod(method)?.paper.replace(/^ours, after /, "")}
+        {findMethod(method)?.paper.replace(/^ours, after | §.*$/g, "")}
       </a>
       {place.startsWith("§") ? `, ${place}` : `: ${place}`}
     </p>
