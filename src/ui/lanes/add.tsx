@@ -1,5 +1,6 @@
 /** The menu of all methods, by what they change. */
 import { DropdownMenu } from "radix-ui";
+import { useState } from "react";
 import { MAX_LANES } from "../../store/config.ts";
 import { groupMethods } from "../../store/methods.ts";
 import { useSetup } from "../../store/setup.ts";
@@ -9,27 +10,31 @@ import { Swatch } from "../parts/swatch.tsx";
 
 export function AddMethod() {
   const { config, addLane } = useSetup();
+  const [home, setHome] = useState<HTMLElement | null>(null);
   return (
-    <DropdownMenu.Root>
-      <DropdownMenu.Trigger className="chip add" disabled={config.lanes.length >= MAX_LANES}>
-        <Icon name="plus" /> Add method
-      </DropdownMenu.Trigger>
-      <DropdownMenu.Portal>
-        <DropdownMenu.Content className="popover menu" sideOffset={4} collisionPadding={12}>
-          {groupMethods().map((group) => (
-            <DropdownMenu.Group key={group.title}>
-              <DropdownMenu.Label className="menu-label">{group.title}</DropdownMenu.Label>
-              {group.methods.map(({ id, title, paper }) => (
-                <DropdownMenu.Item key={id} className="menu-item" textValue={title} onSelect={() => addLane(id)}>
-                  <Swatch look={lookOf(id)} />
-                  <b>{title}</b>
-                  <span className="hint">{paper}</span>
-                </DropdownMenu.Item>
-              ))}
-            </DropdownMenu.Group>
-          ))}
-        </DropdownMenu.Content>
-      </DropdownMenu.Portal>
-    </DropdownMenu.Root>
+    <div ref={setHome}>
+      {/* In its place and beside the page, so that it has a landmark, and the page stays within reach. */}
+      <DropdownMenu.Root modal={false}>
+        <DropdownMenu.Trigger className="chip add" disabled={config.lanes.length >= MAX_LANES}>
+          <Icon name="plus" /> Add method
+        </DropdownMenu.Trigger>
+        <DropdownMenu.Portal container={home}>
+          <DropdownMenu.Content className="popover menu" sideOffset={4} collisionPadding={12}>
+            {groupMethods().map((group) => (
+              <DropdownMenu.Group key={group.title}>
+                <DropdownMenu.Label className="menu-label">{group.title}</DropdownMenu.Label>
+                {group.methods.map(({ id, title, paper }) => (
+                  <DropdownMenu.Item key={id} className="menu-item" textValue={title} onSelect={() => addLane(id)}>
+                    <Swatch look={lookOf(id)} />
+                    <b>{title}</b>
+                    <span className="hint">{paper}</span>
+                  </DropdownMenu.Item>
+                ))}
+              </DropdownMenu.Group>
+            ))}
+          </DropdownMenu.Content>
+        </DropdownMenu.Portal>
+      </DropdownMenu.Root>
+    </div>
   );
 }

@@ -35,7 +35,8 @@ export function Lane({ index, lane, look, parameters, near }: Props) {
   return (
     <li className="chip lane" style={{ borderColor: look.color }}>
       <Popover.Root>
-        <Popover.Trigger className="chip-open" aria-label={`Settings of ${look.label}`}>
+        <Popover.Trigger className="chip-open">
+          <span className="unseen">Settings of </span>
           <Swatch look={look} />
           <b style={{ color: look.color }}>{titleOf(lane.method)}</b>
           {settings.slice(0, ON_CHIP).map(([name, value]) => (

@@ -14,14 +14,15 @@ const DIALOGS = { privacy: "Nothing leaves this machine", storage: "Storage" } a
 export function PageMenu({ isLab }: { readonly isLab: boolean }) {
   const install = useOffline((offline) => offline.install);
   const [shown, setShown] = useState<keyof typeof DIALOGS>();
+  const [home, setHome] = useState<HTMLElement | null>(null);
   const trigger = useRef<HTMLButtonElement>(null);
   return (
-    <>
-      <DropdownMenu.Root>
+    <div ref={setHome}>
+      <DropdownMenu.Root modal={false}>
         <DropdownMenu.Trigger ref={trigger} id="page-menu" className="quiet" aria-label="This page">
           <Icon name="menu" />
         </DropdownMenu.Trigger>
-        <DropdownMenu.Portal>
+        <DropdownMenu.Portal container={home}>
           <DropdownMenu.Content className="popover menu" align="end" sideOffset={4} collisionPadding={12}>
             {!isLab && (
               <DropdownMenu.Item className="menu-item" onSelect={() => setTimeout(startTour)}>
@@ -52,7 +53,7 @@ export function PageMenu({ isLab }: { readonly isLab: boolean }) {
         {shown === "privacy" && <Privacy />}
         {shown === "storage" && <Storage />}
       </Modal>
-    </>
+    </div>
   );
 }
 

@@ -34,16 +34,16 @@ export function Figure({ title, finding, table, className = "", children }: Prop
           <span className="label">{asTable ? "Chart" : "Table"}</span>
         </button>
       </div>
-      {asTable ? <Numbers {...table()} /> : children}
+      {asTable ? <Numbers {...table()} of={id} /> : children}
       <figcaption aria-live="polite">{useCalm(finding)}</figcaption>
     </figure>
   );
 }
 
-function Numbers({ head, rows }: Table) {
+function Numbers({ head, rows, of }: Table & { readonly of: string }) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolled area must be reachable by keyboard
-    <section className="scroll numbers" aria-label="Numbers of the chart" tabIndex={0}>
+    <section className="scroll numbers" aria-labelledby={of} tabIndex={0}>
       <table>
         <thead>
           <tr>

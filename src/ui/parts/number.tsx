@@ -40,7 +40,7 @@ export function NumberField({ field, value, onChange, slider = false, showHelp =
         inputMode="decimal"
         autoComplete="off"
         value={text}
-        aria-describedby={showHelp ? `${id}-help` : undefined}
+        aria-describedby={`${id}-help`}
         onChange={(event) => setText(event.target.value)}
         onBlur={commit}
         onKeyDown={(event) => {
@@ -52,11 +52,10 @@ export function NumberField({ field, value, onChange, slider = false, showHelp =
           }
         }}
       />
-      {showHelp && (
-        <p id={`${id}-help`} className="help">
-          {field.help}
-        </p>
-      )}
+      {/* Where there is no room for it, it is still told to who cannot see the label's title. */}
+      <p id={`${id}-help`} className="help" hidden={!showHelp}>
+        {field.help}
+      </p>
     </div>
   );
 }

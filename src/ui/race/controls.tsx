@@ -81,7 +81,7 @@ function Position({ race, blocker }: { readonly race: Shown; readonly blocker: s
   const fraction = phase === "starting" && made === 0 ? status?.progress : all > 0 ? made / all : 0;
   return (
     <div className="position">
-      {phase !== "idle" && <progress aria-label="Race" value={fraction ?? undefined} />}
+      {phase !== "idle" && <progress aria-label={phase === "starting" && status ? status.text : "Race"} value={fraction ?? undefined} />}
       <p role="status" className="position-text">
         {describe(race, blocker)}
       </p>
