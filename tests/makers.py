@@ -15,6 +15,7 @@ import shutil
 import struct
 import subprocess
 import tarfile
+import tempfile
 import zipfile
 
 import numpy as np
@@ -92,16 +93,17 @@ LONG = "a folder whose name is much longer than the hundred bytes that the first
 
 
 def tars():
-    shutil.rmtree("/tmp/tree", ignore_errors=True)
-    shutil.copytree(path("folder", ""), "/tmp/tree")
-    for form in ["v7", "ustar", "gnu", "posix"]:
-        run("tar", f"--format={form}", "--owner=0", "--group=0", "-cf", path(f"{form}.tar"), ".", cwd="/tmp/tree")
-    os.makedirs(f"/tmp/tree/train/{LONG}")
-    write(png(0), f"/tmp/tree/train/{LONG}/é.png")
-    for form in ["gnu", "posix"]:
-        run("tar", f"--format={form}", "--owner=0", "--group=0", "-czf", path(f"{form}.tar.gz"), "train", cwd="/tmp/tree")
-    with tarfile.open(path("python.tgz"), "w:gz") as out:
-        out.add("/tmp/tree/test", "test")
+    with tempfile.TemporaryDirectory() as scratch:
+        tree = os.path.join(scratch, "tree")
+        shutil.copytree(path("folder", ""), tree)
+        for form in ["v7", "ustar", "gnu", "posix"]:
+            run("tar", f"--format={form}", "--owner=0", "--group=0", "-cf", path(f"{form}.tar"), ".", cwd=tree)
+        os.makedirs(os.path.join(tree, "train", LONG))
+        write(png(0), tree, "train", LONG, "é.png")
+        for form in ["gnu", "posix"]:
+            run("tar", f"--format={form}", "--owner=0", "--group=0", "-czf", path(f"{form}.tar.gz"), "train", cwd=tree)
+        with tarfile.open(path("python.tgz"), "w:gz") as out:
+            out.add(os.path.join(tree, "test"), "test")
 
 
 def shards():
@@ -166,10 +168,8 @@ class Python2(pickle._Pickler):
         self.write(b"c" + module.encode() + b"\n" + obj.__name__.encode() + b"\n")
         self.memoize(obj)
 
-    dispatch[type(len)] = save_global
-    dispatch[type(np.core.multiarray._reconstruct) if hasattr(np, "core") else type(len)] = save_global
-    dispatch[type(lambda: 0)] = save_global
-    dispatch[type] = save_global
+    for kind in [type(len), type(lambda: 0), type]:
+        dispatch[kind] = save_global
 
 
 def python2(value, *names):
