@@ -30,14 +30,14 @@ export class Keeper {
   /** Undefined where the browser keeps no files for this page. @param name no other worker's, in any tab */
   static async open(name: string, preprocess: Preprocess): Promise<Keeper | undefined> {
     const probe = `${TOP}/${name}`;
+    const folder = `${PIXELS}/${pixelsKey(preprocess)}`;
     try {
       (await createFile(probe)).close();
       await removeAt(probe);
+      return new Keeper(name, folder, await Catalogue.below(FILES), await Catalogue.below(folder));
     } catch {
       return undefined;
     }
-    const folder = `${PIXELS}/${pixelsKey(preprocess)}`;
-    return new Keeper(name, folder, await Catalogue.below(FILES), await Catalogue.below(folder));
   }
 
   /** The place of an image that was prepared before. */

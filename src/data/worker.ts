@@ -99,7 +99,12 @@ function post(message: Answer, transfer: Transferable[] = []): void {
 
 self.addEventListener("message", ({ data }: MessageEvent<Job>) => {
   if (data.type === "prepare") {
-    work = prepare(data);
+    // An error that nobody foresaw ends this worker as a crash would: the page then tries the files one by one.
+    work = prepare(data).catch((error: unknown) => {
+      setTimeout(() => {
+        throw error;
+      });
+    });
     return;
   }
   ending = true;

@@ -390,4 +390,55 @@ export const files = [
   // Texts.
   ["head: prompts are embedded once, whatever is trained", "src/train/head.ts", "if (!trainsTexts) return", "return", texts],
   ["backbone: texts are cut one token short", "src/train/backbone.ts", "Math.max(...ends) + 1", "Math.max(...ends)", texts],
+
+  // Imports and packs.
+  [
+    "storage: an image is read from its neighbour's place",
+    "src/data/pixels.ts",
+    "const at = (pixels.row[image] as number) * rowBytes;",
+    "const at = ((pixels.row[image] as number) ^ 1) * rowBytes;",
+    test("packs", "what is read back"),
+  ],
+  [
+    "storage: images come in the order in which they are done",
+    "src/data/stream.ts",
+    "settled[numbers[i] as number] = outcome;",
+    "settled.push(outcome);",
+    test("data", "the order of the source"),
+  ],
+  [
+    "storage: what was prepared is decoded again",
+    "src/data/keeper.ts",
+    "const found = this.#pixels.find(digest);",
+    "const found = this.#files.find(digest) && undefined;",
+    test("packs", "the same files again"),
+  ],
+  [
+    "storage: files that could not be written count as kept",
+    "src/data/collect.ts",
+    "if (pack === undefined) unkept++;",
+    "if (pack === undefined) unkept += 0;",
+    test("packs", "with little room"),
+  ],
+  [
+    "storage: the sweep takes the indices of what is kept",
+    "src/data/shelf.ts",
+    "if (!wanted.has(path)) await removeAt(path);",
+    "if (!needed.has(path)) await removeAt(path);",
+    test("packs", "what no kept dataset needs"),
+  ],
+  [
+    "storage: the files of a worker that died are all refused",
+    "src/data/decoder.ts",
+    "else if (task.orders.length > 1) void alone(task);",
+    "",
+    test("data", "a decoding worker that dies"),
+  ],
+  [
+    "storage: two tabs write one dataset",
+    "src/store/keeping.ts",
+    "if (own && same && (await own.release)) return own.id;",
+    "if (own && same) return own.id;",
+    test("kept", "a reload finds"),
+  ],
 ];
