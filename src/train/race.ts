@@ -78,12 +78,9 @@ export class Race {
   /** Loads, records and compiles. Throws when the GPU's memory does not suffice, naming what to make smaller. */
   static async open(setup: RaceSetup): Promise<Race> {
     const pixels = await openPixels(setup.dataset);
-    try {
-      return new Race(setup, await openParts(setup), pixels);
-    } catch (error) {
-      pixels.close();
-      throw error;
-    }
+    // Files that are open stay locked; a run that is left, whatever its state, has its device closed.
+    void setup.backbone.gpu.device.lost.then(() => pixels.close());
+    return new Race(setup, await openParts(setup), pixels);
   }
 
   get gpu(): Gpu {
@@ -235,11 +232,6 @@ export class Race {
     for (const copy of this.#copies) copy.destroy();
     for (const buffer of this.#rest) buffer?.destroy();
     this.#delta.destroy();
-    this.closePixels();
-  }
-
-  /** Lets go of the files that the images lie in, which a closed device does not. Nothing can be trained or measured after it. */
-  closePixels(): void {
     this.#pixels.close();
   }
 

@@ -47,7 +47,6 @@ async function start({ config, dataset, paused, sources, adapters }: Extract<ToW
     const onRace = (race: Race): void => {
       mine.race = race;
       mine.desk = new PaperDesk(race);
-      if (current !== mine) race.closePixels();
       if (gpu.tuned.size > 0) void keepChoices(gpu);
     };
     for await (const event of runSession(gpu, { config, dataset, files, preprocess, adapters }, mine.controls, onRace)) {
@@ -66,11 +65,10 @@ async function firstCause(gpu: Gpu | undefined, error: unknown): Promise<unknown
   return gpu ? Promise.race([gpu.fault, moment]).catch((fault: unknown) => fault) : error;
 }
 
-/** Frees the GPU and the images' files; the results that the page has stay with it. */
+/** Frees the GPU; the results that the page has stay with it. */
 function release(): void {
   current?.controls.stop();
   current?.desk?.close();
-  current?.race?.closePixels();
   current?.gpu?.close();
   current = undefined;
 }
