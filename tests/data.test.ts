@@ -2,10 +2,10 @@ import { describe, expect, test } from "vitest";
 import { batches } from "../src/data/batch.ts";
 import { checkDataset } from "../src/data/check.ts";
 import { collect, type Progress } from "../src/data/collect.ts";
-import type { Dataset } from "../src/data/dataset.ts";
+import type { Dataset, Pixels } from "../src/data/dataset.ts";
 import { openDecoder } from "../src/data/decoder.ts";
 import { pickImages } from "../src/data/edit.ts";
-import { inMemory, readPixels } from "../src/data/pixels.ts";
+import { inMemory, joinPixels, openPixels, Places, readPixels } from "../src/data/pixels.ts";
 import { summarise } from "../src/data/report.ts";
 import { arrange } from "../src/data/source.ts";
 import { type Amount, splitDataset } from "../src/data/split.ts";
@@ -132,6 +132,31 @@ describe("import", () => {
     expect(dataset.sources).toEqual(files.map(({ path }) => path));
     const pixels = await readPixels(dataset, [...dataset.labels.keys()]);
     expect(pixels.map(([first]) => first)).toEqual(files.map(({ path }) => path.length));
+  });
+
+  test("images in memory fill one pack after the other, and joined sets keep theirs", async () => {
+    const size = 1500;
+    const images = [1, 2, 3, 4].map((value) => new Uint8Array(size * size * 3).fill(value));
+    const gather = (some: readonly Uint8Array[], before?: Pixels) => {
+      const places = new Places(size);
+      for (const image of some) places.add(image);
+      return places.end(before);
+    };
+    const pixels = gather(images.slice(3), gather(images.slice(0, 3)));
+    expect(pixels.packs.map((pack) => pack.length / (size * size * 3))).toEqual([2, 1, 1]);
+    expect([...pixels.pack]).toEqual([0, 0, 1, 2]);
+    const reader = await openPixels({ pixels, size });
+    const into = new Uint8Array(size * size * 3);
+    for (const [image, expected] of images.entries()) {
+      reader.read(image, into);
+      expect(Buffer.compare(into, expected)).toBe(0);
+    }
+    expect(() => reader.read(4, into)).toThrow("There is no image 4.");
+    const elsewhere = joinPixels(
+      { packs: ["a", "b"], pack: Uint16Array.of(0, 1), row: Uint32Array.of(5, 6) },
+      { packs: ["b", "c"], pack: Uint16Array.of(1, 0), row: Uint32Array.of(7, 8) },
+    );
+    expect(elsewhere).toEqual({ packs: ["a", "b", "c"], pack: Uint16Array.of(0, 1, 2, 1), row: Uint32Array.of(5, 6, 7, 8) });
   });
 
   test("full storage ends an import with what is in", async () => {

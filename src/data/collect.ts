@@ -115,8 +115,9 @@ export async function collect(source: Source, size: number, preparer: Preparer, 
       const { at, digest, remark, file: pack } = outcome.prepared;
       const first = known.get(digest);
       if (first === undefined) {
-        known.set(digest, { className: file.className, source: file.path });
-        taken.push({ className: file.className, source: file.path, digest, part: file.part ?? null });
+        const image: Taken = { className: file.className, source: file.path, digest, part: file.part ?? null };
+        known.set(digest, image);
+        taken.push(image);
         places.add(at);
         if (at instanceof Uint8Array) inMemory++;
         if (pack === undefined) unkept++;
