@@ -395,6 +395,8 @@ export const engine = [
   ],
   ["augment: a mirrored image is a pixel off", "src/train/augment.ts", "size - 1 + left", "size + left", test("augment", "draws")],
   ["augment: a crop begins half a pixel early", "src/train/augment.ts", "across / 2 - 0.5", "across / 2 - 1", test("augment", "crops")],
+  ["preview: channels lie as planes", "src/train/look.ts", "(3 * i + (k % 3)) + Math.floor(k / 3)", "3 * i + k", test("augment", "a look")],
+  ["augment: a setting is not in the link", "src/store/address.ts", "!== DEFAULTS.augment[name]", "< 0", test("store", "the address")],
   [
     "balance: of all images and not of those that train",
     "src/train/balance.ts",
