@@ -1,5 +1,6 @@
 /** What tells the methods apart: sizes, ranks, what moves, what is shared, and how each stands in PEFT's files. */
 import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { countAdded, countParameters } from "../src/adapters/adapter.ts";
 import { rankOf } from "../src/analysis/rank.ts";
@@ -14,7 +15,7 @@ import { numel, type Tensor, tensor } from "../src/tensor/tensor.ts";
 import { adapterOf, adapters, completeSettings, type Targets, targetSites } from "../src/train/catalog.ts";
 import { classify, type Head, headValues } from "../src/train/head.ts";
 import { Lane } from "../src/train/lane.ts";
-import { ownTensors } from "../src/train/outline.ts";
+import { outline, ownTensors } from "../src/train/outline.ts";
 import golden from "./fixtures/randlora_layer.json" with { type: "json" };
 import { gpu } from "./gpu.ts";
 import { adaptedLayer, draw, onGpu, outlineOf } from "./layer.ts";
@@ -263,6 +264,15 @@ describe("methods that train the model's own tensors", () => {
       const probe = (await open("probe", head)).lane;
       expect([...probe.trainables.tensors.keys()]).toEqual([...headValues(head, on.model.image.width, 1).keys()]);
     }
+  });
+
+  test("full fine-tuning of CLIP-tiny trains all of its vision tower, whose layers can run as stacks", () => {
+    const config = JSON.parse(readFileSync("public/models/clip-tiny/config.json", "utf8")) as Record<string, unknown>;
+    const { parameters } = outline(config, TARGETS, "text");
+    const count = parameters.reduce((sum, { shape }) => sum + numel(shape), 0);
+    // The tower, the projection of its result, and the temperature.
+    expect(count).toBe(3_609_216 + 192 * 128 + 1);
+    expect(parameters.filter(({ name }) => /\.[qkv]_proj\.(weight|bias)$/.test(name))).toHaveLength(8 * 3 * 2);
   });
 
   test("the text tower is trained where its layers are targets, and nowhere else", () => {

@@ -75,7 +75,7 @@ function towers({ image, text }: Model): Required<Model> {
 
 /** The tensors of the model that turn images into logits; a dual encoder with a linear head leaves some of its own aside. */
 export function usedTensors(model: Model, head: "linear" | "text"): ReadonlySet<Tensor> {
-  const tape = new Tape(false);
+  const tape = new Tape(true); // which runs each layer by itself: in a stack its weights would not be seen
   const { size } = model.image;
   const integers = (n: number) => tensor([n], { type: "u32" });
   const sample: Head = head === "linear" ? { kind: "linear", classes: 2 } : { kind: "prompts", ids: integers(4), ends: integers(2) };

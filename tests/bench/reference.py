@@ -49,7 +49,8 @@ class Classifier(torch.nn.Module):
         if config:
             from peft import get_peft_model
             self.tower = get_peft_model(self.tower, config)
-        elif id == "full": self.tower.requires_grad_(True)
+        elif id == "full":
+            for part in (self.tower, clip.visual_projection, clip.logit_scale): part.requires_grad_(True)
         width = clip.config.vision_config.hidden_size
         self.projection, self.scale = clip.visual_projection, clip.logit_scale
         if self.linear: self.head = torch.nn.Linear(width, CLASSES)

@@ -7,6 +7,13 @@ const packedWeights = test("half", "on weights in half precision");
 const ownTensors = test("methods", "model's own tensors");
 
 export const methods = [
+  [
+    "full fine-tuning: what can run in a stack is not trained",
+    "src/train/head.ts",
+    "new Tape(true); // which runs",
+    "new Tape(false); // which runs",
+    test("methods", "of CLIP-tiny"),
+  ],
   // DoRA.
   ["dora: the norm is not detached", "src/adapters/dora.ts", "detach(merged)", "merged", test("adapters", "^dora .*central difference")],
   [
