@@ -25,7 +25,7 @@ export function whyNot({ config, seeds, dataset, prepared, wanted, facts, held }
   const { model, head, lanes, targets } = config;
   if (!facts) return `${isFolder(model) ? "Drop the folder" : "Look up"} ${shortModel(model)} again, or choose another model.`;
   if (facts.present < facts.bytes) return `Download ${facts.name} first: choose Model below.`;
-  if (!dataset) return "Add images first, or load a sample.";
+  if (!dataset || dataset.labels.length === 0) return "Add images first, or load a sample.";
   if (prepared && wanted && !samePixels(prepared, wanted))
     return `These images are prepared for another model: choose Model below, and prepare them for ${facts.name}.`;
   if (dataset.classes.length < 2) return "Add a second class to train.";

@@ -88,8 +88,8 @@ function ClassName({ name }: { readonly name: string }) {
   if (!renaming) {
     return (
       // Names come in every script, and each should start on its own side.
-      <button type="button" dir="auto" className="class-name" title="Rename" onClick={() => setRenaming(true)}>
-        {name}
+      <button type="button" dir="auto" className="class-name" title={`Rename ${name}`} onClick={() => setRenaming(true)}>
+        <span className="clamp">{name}</span>
       </button>
     );
   }

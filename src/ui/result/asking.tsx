@@ -44,7 +44,7 @@ export function Asking({ looks }: { readonly looks: readonly Look[] }) {
 
 function AnyImage() {
   const dataset = useImages((images) => images.dataset);
-  if (!dataset) return null;
+  if (!dataset || dataset.labels.length === 0) return null;
   const draw = async () => {
     const index = Math.floor(Math.random() * dataset.labels.length);
     const truth = dataset.classes[dataset.labels[index] ?? 0] ?? null;
