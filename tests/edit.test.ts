@@ -20,6 +20,10 @@ import { splitDataset } from "../src/data/split.ts";
 import { classTable } from "../src/data/table.ts";
 import { safeName, writeZip } from "../src/data/takeout.ts";
 import { findTwins } from "../src/data/twins.ts";
+import { discard, drop, move, rename, restore } from "../src/store/bench.ts";
+import { followImages, redo, undo, useEdits } from "../src/store/edits.ts";
+import { useImages } from "../src/store/images.ts";
+import { useSetup } from "../src/store/setup.ts";
 
 /** A dataset of 1 × 1 images with `counts[c]` images in class c; every image has a colour and a digest of its own. */
 function make(counts: Record<string, number>): Dataset {
@@ -307,4 +311,94 @@ describe("a zip of the set", () => {
     ["🌲🌲", "🌲🌲"],
     [`${"é".repeat(400)}.jpg`, `${"é".repeat(60)}.jpg`],
   ])("%j is called %j", (name, safe) => expect(safeName(name, "other")).toBe(safe));
+});
+
+describe("history", () => {
+  const first = make({ a: 4, b: 3 });
+  const past = () => useEdits.getState().past.map(({ name }) => name);
+  const shown = () => {
+    const { dataset } = useImages.getState();
+    return { dataset, bin: useEdits.getState().bin, sample: useSetup.getState().sample };
+  };
+  const begin = () => {
+    useImages.setState({ dataset: first, importing: null });
+    useSetup.getState().setSample("eurosat-mini");
+    useEdits.setState({ past: [], future: [], bin: null, said: "" });
+    return followImages();
+  };
+
+  test("undo and redo give back every state: images, bin, and whether it is a sample set", () => {
+    const end = begin();
+    const states = [shown()];
+    const changes = [
+      () => discard([0, 5]),
+      () => move([0], "c"),
+      () => rename("b", "bee"),
+      () => drop(["a"]),
+      () => restore([1]),
+      () => rename("bee", "c"),
+    ];
+    for (const change of changes) {
+      change();
+      states.push(shown());
+    }
+    expect(past()).toEqual([
+      "delete 2 images",
+      "move one image to c",
+      "rename b to bee",
+      "remove the class a",
+      "restore one image",
+      "merge bee into c",
+    ]);
+    expect(states.map(({ sample }) => sample)).toEqual(["eurosat-mini", ...changes.map(() => null)]);
+    for (let i = states.length - 2; i >= 0; i--) {
+      undo();
+      expect(shown()).toEqual(states[i]);
+    }
+    expect(shown().dataset).toBe(first);
+    undo();
+    for (const state of states.slice(1)) {
+      redo();
+      expect(shown()).toEqual(state);
+    }
+    expect(useEdits.getState().said).toBe("Done again: merge bee into c.");
+    end();
+  });
+
+  test("a new change forgets what was undone; what changes nothing is no step; fifty are kept", () => {
+    const end = begin();
+    discard([0]);
+    undo();
+    discard([]);
+    move([1], "b");
+    expect(useEdits.getState().future).toEqual([]);
+    expect(past()).toEqual(["move one image to b"]);
+    for (let i = 0; i < 60; i++) rename(i === 0 ? "a" : `a${i}`, `a${i + 1}`);
+    expect(past()).toHaveLength(50);
+    end();
+  });
+
+  test("imports are steps: more images keep the bin, others empty it, and undo brings all back", () => {
+    const end = begin();
+    discard([6]);
+    const { dataset, bin } = shown();
+    const more = { ...first, sources: dataset!.sources.concat("b/9.jpg"), labels: Uint32Array.of(0, 0, 0, 0, 1, 1, 1) };
+    useImages.setState({ dataset: more });
+    expect(shown().bin).toBe(bin);
+    useImages.setState({ dataset: make({ z: 5 }) });
+    expect(shown().bin).toBeNull();
+    useImages.setState({ dataset: null });
+    expect(past()).toEqual(["delete one image", "import one image", "import 5 images", "clear the images"]);
+    undo();
+    undo();
+    expect(shown().dataset).toBe(more);
+    expect(shown().bin).toBe(bin);
+    useImages.setState({ importing: { name: "", seen: 0, total: 0, taken: 0, perSecond: 0 } });
+    undo();
+    expect(shown().dataset).toBe(more);
+    useImages.setState({ importing: null });
+    undo();
+    expect(shown()).toMatchObject({ dataset, bin });
+    end();
+  });
 });

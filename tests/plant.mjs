@@ -14,6 +14,7 @@ import { lab } from "./bugs/lab.mjs";
 import { methods } from "./bugs/methods.mjs";
 import { page } from "./bugs/page.mjs";
 import { runs } from "./bugs/runs.mjs";
+import { workbench } from "./bugs/workbench.mjs";
 import { install } from "./setup/install.mjs";
 import { root } from "./setup/tools.mjs";
 import { vulkan } from "./setup/vulkan.mjs";
@@ -56,7 +57,7 @@ function run({ file, name }) {
 }
 
 const words = process.argv.slice(2);
-const chosen = [...kernels, ...engine, ...methods, ...files, ...lab, ...page, ...runs].filter(
+const chosen = [...kernels, ...engine, ...methods, ...files, ...lab, ...page, ...runs, ...workbench].filter(
   ([what, file]) => !words.length || words.some((word) => `${what} ${file}`.includes(word)),
 );
 const healthy = new Map();
