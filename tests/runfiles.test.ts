@@ -81,8 +81,8 @@ describe("a run's file", () => {
     expect(readRecord(toJson(record))).toEqual(record);
   });
 
-  const damaged = (change: (json: Record<string, object>) => void): string => {
-    const json = JSON.parse(toJson(record)) as Record<string, object>;
+  const damaged = (change: (json: { readonly tested: object }) => void): string => {
+    const json = JSON.parse(toJson(record)) as { readonly tested: object };
     change(json);
     return JSON.stringify(json);
   };
@@ -91,8 +91,8 @@ describe("a run's file", () => {
     ["another file", `{"format":"else"}`, /not a run/],
     ["null", "null", /not a run/],
     ["a later version", damaged((json) => Object.assign(json, { version: 9 })), /version is 9/],
-    ["a label that is no number", damaged((json) => Object.assign(json.tested ?? {}, { labels: ["x"] })), /tested\.labels/],
-    ["a class that there is not", damaged((json) => Object.assign(json.tested ?? {}, { labels: [7, 0, 1, 1] })), /belong together/],
+    ["a label that is no number", damaged((json) => Object.assign(json.tested, { labels: ["x"] })), /tested\.labels/],
+    ["a class that there is not", damaged((json) => Object.assign(json.tested, { labels: [7, 0, 1, 1] })), /belong together/],
     ["a lane too few", damaged((json) => Object.assign(json, { lanes: [] })), /belong together/],
     ["an id that is a path", damaged((json) => Object.assign(json, { id: "../../x" })), /^id/],
     ["no results", damaged((json) => Object.assign(json, { results: null })), /results/],

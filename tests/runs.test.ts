@@ -193,7 +193,7 @@ test(
       await button(rows(page), /^Pin /).click();
       await expect.poll(() => before.count(), LONG).toBe(0);
 
-      const name = page.getByLabel(/^Name of /);
+      const name = rows(page).getByLabel(/^Name of /);
       await name.fill("My run");
       await name.press("Enter");
       await button(rows(page), "Delete My run").click();

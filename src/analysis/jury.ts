@@ -3,6 +3,7 @@ import { type Judgement, judge, type Measured } from "./judge.ts";
 import type { Asked, Told } from "./juror.ts";
 
 interface Waiting {
+  readonly measured: Measured;
   resolve(judgement: Judgement): void;
   reject(error: Error): void;
 }
@@ -11,12 +12,12 @@ let worker: Worker | undefined;
 let last = 0;
 const waiting = new Map<number, Waiting>();
 
-/** Answered in a worker where there are workers, in place elsewhere (Node). Rejects when the worker breaks. */
+/** Answered in a worker where there are workers; in place elsewhere (Node), and where the worker does not start. */
 export function deliberate(measured: Measured): Promise<Judgement> {
   if (typeof Worker === "undefined") return Promise.resolve(judge(measured));
   return new Promise((resolve, reject) => {
     const id = ++last;
-    waiting.set(id, { resolve, reject });
+    waiting.set(id, { measured, resolve, reject });
     worker ??= open();
     worker.postMessage({ id, measured } satisfies Asked);
   });
@@ -30,10 +31,10 @@ function open(): Worker {
     if ("judgement" in data) asked?.resolve(data.judgement);
     else asked?.reject(new Error(data.error));
   };
-  opened.onerror = ({ message }) => {
+  opened.onerror = () => {
     opened.terminate();
     worker = undefined;
-    for (const { reject } of waiting.values()) reject(new Error(`The statistics' worker failed: ${message}`));
+    for (const { measured, resolve } of waiting.values()) resolve(judge(measured));
     waiting.clear();
   };
   return opened;

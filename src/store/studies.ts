@@ -39,7 +39,9 @@ export const useStudy = (): Study | undefined => useStudies(({ plan, at }) => pl
 let images: Dataset | undefined;
 let paused = false;
 /** One for every study of the plan that has a result. */
-let frames = new Map<number, Frame>();
+let frames = new Map<number, Promise<Frame>>();
+/** Runs are written one after the other, so that none overtakes what it is to replace. */
+let writing = Promise.resolve();
 let summary: { readonly of: Dataset; readonly data: Promise<DataSummary> } | undefined;
 
 /** `kept`: by study, the run of an earlier session that it goes on with. */
@@ -50,7 +52,7 @@ export function startStudies(
 ): void {
   images = dataset;
   paused = hold;
-  frames = new Map(Array.from(kept, ([at, record]) => [at, record]));
+  frames = new Map(Array.from(kept, ([at, record]) => [at, Promise.resolve(record)]));
   summary = undefined;
   useStudies.setState({ plan, at: 0, running: true, judged: null });
   advance();
@@ -115,7 +117,7 @@ function ended(): void {
   if (!study || race.phase !== "done") return;
   const field = fieldOf(study);
   change({ type: "ended", result: resultOf(race, race.points, field), tested: testedOf(race), facts: factsOf(race, field) });
-  void keep(at);
+  keep(at);
   judgeNow();
   if (running && !race.stopped) advance();
   else useStudies.setState({ running: false });
@@ -134,40 +136,47 @@ function failed(): void {
   }
   const results = study.results.length;
   change({ type: "diverged", lane, step: fault.step ?? 0 });
-  if (useStudies.getState().plan[at]?.results.length !== results) void keep(at);
+  if (useStudies.getState().plan[at]?.results.length !== results) keep(at);
   advance();
 }
 
 /** Writes the run as far as it has come. */
-async function keep(at: number): Promise<void> {
+function keep(at: number): void {
   const study = useStudies.getState().plan[at];
-  const frame = study && (await frameOf(study, at));
-  if (!frame) return;
-  // It may have been named or pinned since.
-  const { name, pinned } = useRuns.getState().list?.find(({ id }) => id === frame.id) ?? frame;
-  await keepRun(await recordOf(study, { ...frame, name, pinned }));
+  if (!study) return;
+  const framing = frameOf(study, at);
+  if (framing === undefined) return;
+  writing = writing.then(async () => {
+    const frame = await framing;
+    // It may have been named or pinned since.
+    const { name, pinned } = useRuns.getState().list?.find(({ id }) => id === frame.id) ?? frame;
+    await keepRun(await recordOf(study, { ...frame, name, pinned }));
+  });
+  writing = writing.catch((error: unknown) => useRuns.setState({ problem: `This run could not be kept: ${String(error)}` }));
 }
 
-async function frameOf(study: Study, at: number): Promise<Frame | undefined> {
+/** Made once for a study, by the first of its races that leaves something. */
+function frameOf(study: Study, at: number): Promise<Frame> | undefined {
   const { split, dataset, gpu, software, memory } = useRace.getState();
-  const known = frames;
+  const known = frames.get(at);
+  if (known !== undefined) return known;
   // A race that failed at its first step leaves a split too.
   if (split && dataset && summary?.of !== dataset) summary = { of: dataset, data: summarize(dataset, split) };
   if (!summary) return undefined;
   const { match, sample } = useSetup.getState();
   const address = writeAddress({ config: study.config, match: match && !study.sweep, sample, seeds: study.seeds.length, sweep: null });
-  const data = await summary.data;
-  const frame = known.get(at) ?? {
+  const date = new Date().toISOString();
+  const frame = summary.data.then((data) => ({
     id: crypto.randomUUID(),
     name: describeRun(study, data),
-    date: new Date().toISOString(),
+    date,
     pinned: false,
     address,
     data,
     device: { gpu, software, browser: navigator.userAgent },
     memory: memory && { weights: memory.weights, activations: memory.activations },
-  };
-  known.set(at, frame);
+  }));
+  frames.set(at, frame);
   return frame;
 }
 

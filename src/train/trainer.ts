@@ -265,7 +265,10 @@ class Ranks {
       const waiting: Promise<LayerRank>[] = [];
       for await (const { site, delta } of this.#race.deltas(lane)) {
         const { path, block, target } = site;
-        waiting.push(this.#ranker.rank(delta, site.out, site.in).then((metrics) => ({ path, block, target, ...metrics })));
+        const measured = this.#ranker.rank(delta, site.out, site.in).then((metrics) => ({ path, block, target, ...metrics }));
+        // A run that fails closes the ranker before all are awaited, which tells of it.
+        measured.catch(() => undefined);
+        waiting.push(measured);
       }
       this.#done.push({ type: "rank", step, lane, layers: await Promise.all(waiting) });
     }
