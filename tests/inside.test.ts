@@ -7,9 +7,13 @@ import type { Dataset } from "../src/data/dataset.ts";
 import { inMemory } from "../src/data/pixels.ts";
 import { DEFAULTS } from "../src/store/config.ts";
 import { answeredOf } from "../src/store/inside.ts";
+import { chosenImages } from "../src/store/insideembeddings.ts";
+import { NEWEST, smooth } from "../src/store/insidelive.ts";
 import { IDLE, type RunAction, reduce } from "../src/store/run.ts";
 import { hitsOf } from "../src/store/verdict.ts";
+import { heated, mapOf, spread } from "../src/ui/inside/heat.ts";
 import { orderOf } from "../src/ui/inside/order.ts";
+import { nearestPoint, nextPoint, viewOf, within } from "../src/ui/inside/plane.ts";
 
 const u32 = (...values: number[]): Uint32Array => Uint32Array.from(values);
 const f32 = (...values: number[]): Float32Array => Float32Array.from(values);
@@ -130,5 +134,88 @@ describe("answers", () => {
     expect(run(start, ready, validation, { ...start, dataset: other })).toBeNull();
     expect(run(start, ready, validation, { ...start, dataset: other }, validation)).toBeNull();
     expect(run(start, ready, validation, { ...start, dataset: other }, ready, validation)).toMatchObject({ truth: u32(0, 0) });
+  });
+});
+
+describe("a map over an image", () => {
+  // Two blocks, two heads, 2 × 2 patches.
+  const gaze = { direct: Float32Array.from({ length: 16 }, (_, i) => i), rollout: Float32Array.from({ length: 8 }, (_, i) => 100 + i) };
+  const sizes = { heads: 2, across: 2 };
+
+  test("is one head's, the mean of the heads, or the rollout", () => {
+    expect(Array.from(mapOf(gaze, sizes, { block: 1, head: 0 }))).toEqual([8, 9, 10, 11]);
+    expect(Array.from(mapOf(gaze, sizes, { block: 1, head: 1 }))).toEqual([12, 13, 14, 15]);
+    expect(Array.from(mapOf(gaze, sizes, { block: 0, head: "mean" }))).toEqual([2, 3, 4, 5]);
+    expect(Array.from(mapOf(gaze, sizes, { block: 1, head: "rollout" }))).toEqual([104, 105, 106, 107]);
+  });
+
+  /** torch.nn.functional.interpolate(mode="bilinear", align_corners=False) */
+  test("is spread bilinearly, as PyTorch does it", () => {
+    const rows = [
+      [0, 0.25, 0.75, 1],
+      [0.5, 0.75, 1.25, 1.5],
+      [1.5, 1.75, 2.25, 2.5],
+      [2, 2.25, 2.75, 3],
+    ];
+    expect(Array.from(spread(f32(0, 1, 2, 3), 2, 4))).toEqual(rows.flat());
+    expect(Array.from(spread(f32(7), 1, 2))).toEqual([7, 7, 7, 7]);
+  });
+
+  test("lies over the image by its opacity", () => {
+    const pixels = Uint8Array.of(10, 20, 30);
+    const over = (opacity: number, value = 2, isSigned = false) =>
+      Array.from(heated(pixels, 1, f32(value), 1, { most: 2, isSigned }, opacity));
+    expect(over(0)).toEqual([10, 20, 30, 255]);
+    expect(over(1)).toEqual([253, 231, 37, 255]);
+    expect(over(0.5)).toEqual([132, 126, 34, 255]);
+    expect(over(1, -2, true)).toEqual([0, 92, 171, 255]);
+    expect(over(1, 9)).toEqual(over(1));
+  });
+});
+
+describe("points in a plane", () => {
+  const points = f32(0, 0, 4, 0, 4, 4, 0, 4, 2, 2);
+  const view = viewOf([points], 232, 232);
+
+  test("fill their place, upwards is more, and both axes have one scale", () => {
+    expect(view.at(points, 0)).toEqual([16, 216]);
+    expect(view.at(points, 2)).toEqual([216, 16]);
+    const wide = viewOf([points, f32(12, 2)], 232, 232);
+    const [a, b, c] = [wide.at(points, 0), wide.at(points, 1), wide.at(points, 3)];
+    expect(b[0] - a[0]).toBeCloseTo(a[1] - c[1], 9);
+    expect(viewOf([f32(3, 3)], 100, 80).at(f32(3, 3), 0)).toEqual([50, 40]);
+  });
+
+  test("are found by the mouse, by arrow keys and by a line around them", () => {
+    expect(nearestPoint(view, points, 20, 210, 14)).toBe(0);
+    expect(nearestPoint(view, points, 60, 210, 14)).toBeNull();
+    expect(nextPoint(view, points, 0, 1, 0)).toBe(1);
+    expect(nextPoint(view, points, 0, 0, -1)).toBe(3);
+    expect(nextPoint(view, points, 0, -1, 0)).toBe(0);
+    expect(within(view, points, [100, 100, 230, 100, 230, 230, 100, 230])).toEqual([1, 4]);
+    expect(within(view, points, [0, 0, 10, 0, 10, 10])).toEqual([]);
+  });
+
+  test("are of images from all over", () => {
+    expect(Array.from(chosenImages(u32(3, 5, 8), 5))).toEqual([3, 5, 8]);
+    const many = Uint32Array.from({ length: 5000 }, (_, i) => 2 * i);
+    const some = chosenImages(many, 2000);
+    expect(some).toHaveLength(2000);
+    expect(new Set(some).size).toBe(2000);
+    expect(some.at(-1)).toBeGreaterThan(9990);
+  });
+});
+
+describe("answers to the camera", () => {
+  test("follow the frames slowly, and begin anew with other lanes", () => {
+    const first = { lanes: [f32(1, 0)], before: f32(0.5, 0.5) };
+    expect(smooth(null, first)).toBe(first);
+    const second = smooth(first, { lanes: [f32(0, 1)], before: f32(0.5, 0.5) });
+    expect(second.lanes[0]?.[1]).toBeCloseTo(NEWEST, 6);
+    expect(second.lanes[0]?.reduce((a, b) => a + b, 0)).toBeCloseTo(1, 6);
+    expect(second.before).toEqual(first.before);
+    const other = { lanes: [f32(0, 1), f32(1, 0)] };
+    expect(smooth(first, other)).toBe(other);
+    expect(smooth(first, { lanes: [f32(0, 0, 1)] }).lanes[0]).toEqual(f32(0, 0, 1));
   });
 });

@@ -184,16 +184,26 @@ async function lookIntoClasses(closer: Locator): Promise<void> {
 async function lookIntoMistakes(page: Page, closer: Locator): Promise<void> {
   await tab(closer, "Mistakes");
   const labels = async () => Promise.all((await closer.locator(".tile").all()).map((tile) => tile.getAttribute("aria-label")));
+  const said = async (who: string) => {
+    const text = await closer.getByText(`${who} wrong on`).innerText();
+    return Number(/on (\d+) image/.exec(text)?.[1]);
+  };
+  const wrong = await said("LoRA was");
+  await expect.poll(() => closer.locator(".tile").count()).toBe(wrong);
   const own = await labels();
   const sure = own.map((label) => Number(/ (\d+) %/.exec(label ?? "")?.[1]));
   expect(sure).toEqual(sure.toSorted((a, b) => b - a));
   await closer.getByLabel("All lanes wrong").check();
+  const together = await said("All lanes were");
+  expect(together).toBeLessThanOrEqual(wrong);
+  await expect.poll(() => closer.locator(".tile").count()).toBe(together);
   const shared = await labels();
-  expect(shared.length).toBeLessThanOrEqual(own.length);
   for (const label of shared) expect(label).toMatch(/LoRA: .* %, RandLoRA: .* %, is /);
 
   await tab(closer, "Disagreements");
-  const counts = (await closer.getByRole("group", { name: "Kind of disagreement" }).locator("b").allInnerTexts()).map(Number);
+  const kinds = closer.getByRole("group", { name: "Kind of disagreement" });
+  await kinds.waitFor();
+  const counts = (await kinds.locator("b").allInnerTexts()).map(Number);
   await region(page, "Result").getByText("why?").first().click();
   const verdict = await page.getByText(/Both saw the same/).innerText();
   await page.keyboard.press("Escape");

@@ -4,17 +4,9 @@
  * The project itself is never changed, so that nothing needs to be put back after Ctrl-C or a crash.
  */
 import { spawn } from "node:child_process";
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { engine } from "./bugs/engine.mjs";
-import { files } from "./bugs/files.mjs";
-import { kernels } from "./bugs/kernels.mjs";
-import { lab } from "./bugs/lab.mjs";
-import { methods } from "./bugs/methods.mjs";
-import { page } from "./bugs/page.mjs";
-import { runs } from "./bugs/runs.mjs";
-import { workbench } from "./bugs/workbench.mjs";
 import { install } from "./setup/install.mjs";
 import { root } from "./setup/tools.mjs";
 import { vulkan } from "./setup/vulkan.mjs";
@@ -57,9 +49,9 @@ function run({ file, name }) {
 }
 
 const words = process.argv.slice(2);
-const chosen = [...kernels, ...engine, ...methods, ...files, ...lab, ...page, ...runs, ...workbench].filter(
-  ([what, file]) => !words.length || words.some((word) => `${what} ${file}`.includes(word)),
-);
+const lists = readdirSync(join(import.meta.dirname, "bugs")).map((file) => import(`./bugs/${file}`));
+const bugs = (await Promise.all(lists)).flatMap((list) => Object.values(list).flat());
+const chosen = bugs.filter(([what, file]) => !words.length || words.some((word) => `${what} ${file}`.includes(word)));
 const healthy = new Map();
 const count = { caught: 0, missed: 0, invalid: 0 };
 const tell = (outcome, what, why) => {
