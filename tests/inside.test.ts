@@ -163,8 +163,7 @@ describe("a map over an image", () => {
 
   test("lies over the image by its opacity", () => {
     const pixels = Uint8Array.of(10, 20, 30);
-    const over = (opacity: number, value = 2, isSigned = false) =>
-      Array.from(heated(pixels, 1, f32(value), 1, { most: 2, isSigned }, opacity));
+    const over = (opacity: number, value = 2, isSigned = false) => Array.from(heated(pixels, f32(value), { most: 2, isSigned }, opacity));
     expect(over(0)).toEqual([10, 20, 30, 255]);
     expect(over(1)).toEqual([253, 231, 37, 255]);
     expect(over(0.5)).toEqual([132, 126, 34, 255]);

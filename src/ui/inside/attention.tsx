@@ -13,7 +13,7 @@ import { ChoiceField } from "../parts/choice.tsx";
 import { Figure, type Table } from "../parts/figure.tsx";
 import { FaultText, Notice } from "../parts/notice.tsx";
 import { Term } from "../parts/term.tsx";
-import { type Aspect, gradient, heated, mapOf, type Scale } from "./heat.ts";
+import { type Aspect, gradient, heated, mapOf, type Scale, spread } from "./heat.ts";
 import { WithAnswers } from "./shell.tsx";
 
 /** Images offered at one time. */
@@ -194,10 +194,11 @@ function Heat({ looked, panel, across, scale, opacity }: { looked: Looked; panel
   const canvas = useRef<HTMLCanvasElement>(null);
   const { pixels, size } = looked;
   const { map, name } = panel;
+  const values = useMemo(() => spread(map, across, size), [map, across, size]);
   useEffect(() => {
-    const rgba = heated(pixels, size, map, across, scale, opacity);
+    const rgba = heated(pixels, values, scale, opacity);
     canvas.current?.getContext("2d")?.putImageData(new ImageData(rgba, size, size), 0, 0);
-  }, [pixels, size, map, across, scale, opacity]);
+  }, [pixels, size, values, scale, opacity]);
   const { row, column } = peakOf(map, across);
   return (
     <canvas

@@ -75,29 +75,21 @@ export interface Scale {
   readonly isSigned: boolean;
 }
 
-export const shareOn = ({ most, isSigned }: Scale, value: number): number => (isSigned ? 0.5 + value / (2 * most) : value / most);
+const shareOn = ({ most, isSigned }: Scale, value: number): number => (isSigned ? 0.5 + value / (2 * most) : value / most);
 
 /** The scale as a CSS gradient from left to right. */
 export const gradient = ({ isSigned }: Scale): string =>
   `linear-gradient(90deg, ${(isSigned ? AROUND : RISING).map(([r, g, b]) => `rgb(${r} ${g} ${b})`).join(", ")})`;
 
-/** RGBA of an image (size, size, 3) under its map (across, across); `opacity` of the map in 0 … 1. */
-export function heated(
-  pixels: Uint8Array,
-  size: number,
-  map: Float32Array,
-  across: number,
-  scale: Scale,
-  opacity: number,
-): Uint8ClampedArray<ArrayBuffer> {
+/** RGBA of an image (size, size, 3) under numbers (size, size), which cover it by `opacity`, 0 … 1. */
+export function heated(pixels: Uint8Array, values: Float32Array, scale: Scale, opacity: number): Uint8ClampedArray<ArrayBuffer> {
   const stops = scale.isSigned ? AROUND : RISING;
   const table = Array.from({ length: 256 }, (_, i) => colour(stops, i / 255));
-  const values = spread(map, across, size);
-  const rgba = new Uint8ClampedArray(size * size * 4).fill(255);
-  for (let i = 0; i < size * size; i++) {
-    const share = Math.max(0, Math.min(1, shareOn(scale, values[i] as number)));
+  const rgba = new Uint8ClampedArray(values.length * 4).fill(255);
+  values.forEach((value, i) => {
+    const share = Math.max(0, Math.min(1, shareOn(scale, value)));
     const over = table[Math.round(255 * share)] as Rgb;
     for (let c = 0; c < 3; c++) rgba[4 * i + c] = (1 - opacity) * (pixels[3 * i + c] as number) + opacity * (over[c] as number);
-  }
+  });
   return rgba;
 }
