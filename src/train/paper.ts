@@ -16,6 +16,7 @@ export class PaperDesk {
   readonly #race: Race;
   readonly #asked = new Map<number, AbortController>();
   #analyst: Analyst | undefined;
+  #measuring: Promise<unknown> | undefined;
   /** The plane that was asked for last. */
   #surface: { readonly id: number; readonly landscape: Landscape } | undefined;
 
@@ -90,8 +91,11 @@ export class PaperDesk {
   }
 
   async *#plane(id: number, vertices: Vertices): AsyncGenerator<FromWorker> {
-    this.#surface?.landscape.destroy();
+    const before = this.#surface?.landscape;
     this.#surface = undefined;
+    // What is still being measured on it ends first: a buffer must not go while it is in use.
+    await this.#measuring?.catch(() => undefined);
+    before?.destroy();
     const landscape = await Landscape.open(this.#race, vertices);
     this.#surface = { id, landscape };
     const plane = { ...planeOf(await landscape.products()), vertices, images: landscape.images.length };
@@ -102,7 +106,9 @@ export class PaperDesk {
     for (const [at, one] of shares.entries()) {
       if (this.#surface?.id !== plane) throw new InputError("The weights of this surface are gone.", "Measure it anew.");
       const { landscape } = this.#surface;
-      const height = await landscape.at(one);
+      const measuring = landscape.at(one);
+      this.#measuring = measuring;
+      const height = await measuring;
       yield { type: "heights", id, step: landscape.step, height, done: at + 1, all: shares.length, more: at + 1 < shares.length };
     }
   }

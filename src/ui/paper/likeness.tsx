@@ -133,8 +133,8 @@ function Depth({ title, lines }: { readonly title: string; readonly lines: reado
           <XAxis
             dataKey="block"
             type="number"
-            domain={[1, Math.max(2, rows.length)]}
-            allowDecimals={false}
+            domain={["dataMin", "dataMax"]}
+            ticks={rows.map(({ block }) => block)}
             height={1.5 * rem}
             stroke="var(--axis)"
             tickLine={false}
@@ -172,7 +172,7 @@ function Depth({ title, lines }: { readonly title: string; readonly lines: reado
               stroke={color}
               strokeWidth={0.14 * rem}
               strokeDasharray={dash}
-              dot={{ r: 0.18 * rem, fill: color, strokeDasharray: "none" }}
+              dot={false}
               activeDot={{ r: 0.22 * rem }}
               isAnimationActive={false}
             />

@@ -66,7 +66,7 @@ export function SurfaceMap({ surface, vertices, shown }: Props) {
               aria-hidden="true"
               style={{ left: `${(100 * (middle[0] + 0.5)) / net.columns}%`, bottom: `${(100 * (middle[1] + 0.5)) / net.rows}%` }}
             >
-              {shown === "loss" ? plain(Number(value.toPrecision(2))) : `${(100 * value).toFixed(0)} %`}
+              {shown === "loss" ? plain(Number(value.toPrecision(3))) : `${(100 * value).toFixed(0)} %`}
             </span>
           ) : null;
         })}

@@ -35,7 +35,7 @@ export default function PlaneView() {
   const vertices = (surface?.vertices ?? planned).map((lane) => member(members, lane));
   const differs = surface !== null && surface.vertices.join() !== planned.join();
   const done = surface !== null && measuredCount(surface) === placesOf(surface);
-  const begin = task.phase === "idle" || recalled || differs ? "Measure the surface" : done ? "Measure the missing" : "Go on";
+  const begin = task.phase === "idle" || recalled || differs ? "Measure the surface" : done ? "Measured" : "Go on";
   return (
     <div className="paper">
       <Figure
@@ -80,7 +80,7 @@ export default function PlaneView() {
         {surface && (
           <>
             <div className="paper-controls">
-              <ChoiceField label="Show" choices={SHOWN} value={shownAt} onChange={setShown} />
+              <ChoiceField label="Show" choices={["Loss", "Accuracy"]} value={shownAt} onChange={setShown} />
               {!surface.plane.flat && (
                 <button type="button" aria-pressed={solid} onClick={() => setSolid(!solid)}>
                   {solid ? "From above" : "In 3-D"}

@@ -113,18 +113,19 @@ function draw(context: CanvasRenderingContext2D, surface: Surface, vertices: rea
     context.strokeStyle = "rgb(0 0 0 / 0.18)";
     context.stroke();
   }
-  const style = getComputedStyle(canvas);
-  context.font = `600 ${12 * devicePixelRatio}px ${style.fontFamily}`;
+  // White on black can be read on every colour of the scale, and in both themes.
+  context.font = `600 ${12 * devicePixelRatio}px system-ui, sans-serif`;
   for (const [at, [x, y]] of plane.points.entries()) {
     const tone = toneOf(corners[at]?.[shown], shown);
     if (!Number.isFinite(tone)) continue;
     const [px, py] = project((x - net.left) / net.step, (y - net.low) / net.step, tone);
     context.beginPath();
     context.arc(px, py, 4 * devicePixelRatio, 0, 2 * Math.PI);
-    context.fillStyle = style.color;
-    context.fill();
     context.lineWidth = 3 * devicePixelRatio;
-    context.strokeStyle = style.backgroundColor;
+    context.strokeStyle = "#000";
+    context.stroke();
+    context.fillStyle = "#fff";
+    context.fill();
     context.strokeText(vertices[at]?.name ?? "", px + 7 * devicePixelRatio, py);
     context.fillText(vertices[at]?.name ?? "", px + 7 * devicePixelRatio, py);
     context.lineWidth = 1;

@@ -59,13 +59,7 @@ export function Ways({
               ) : null;
             }}
           />
-          <Line
-            dataKey="value"
-            stroke="var(--ink)"
-            strokeWidth={0.12 * rem}
-            dot={{ r: 0.12 * rem, fill: "var(--ink)" }}
-            isAnimationActive={false}
-          />
+          <Line dataKey="value" stroke="var(--ink)" strokeWidth={0.12 * rem} dot={false} isAnimationActive={false} />
         </LineChart>
       </ResponsiveContainer>
     </div>
