@@ -66,7 +66,7 @@ export class Engine {
 
   /**
    * Rejects with FaultError, or with the signal's reason when that comes first. `onPart` gets what arrives of an answer that comes
-   * in parts.
+   * in parts, the last one too.
    */
   ask<Q extends Question>(
     question: Q,

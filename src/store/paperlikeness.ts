@@ -34,7 +34,7 @@ export function compareActivations(wanted: number): void {
       useLikeness.setState(({ halves }) => ({ halves: [...halves, half], step, images }));
       progress(done / all);
     };
-    take(await askRace({ type: "likeness", images: wanted }, { signal, onPart: take }));
+    await askRace({ type: "likeness", images: wanted }, { signal, onPart: take });
   });
 }
 

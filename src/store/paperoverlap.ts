@@ -26,7 +26,7 @@ export function compareDirections(): void {
       useOverlap.setState(({ layers, steps }) => ({ layers: [...layers, layer], steps: steps.includes(step) ? steps : [...steps, step] }));
       progress(done / all);
     };
-    take(await askRace({ type: "overlap" }, { signal, onPart: take }));
+    await askRace({ type: "overlap" }, { signal, onPart: take });
   });
 }
 

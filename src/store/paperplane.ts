@@ -118,7 +118,7 @@ async function measure(signal: AbortSignal, progress: (share: number) => void): 
   };
   try {
     if (places.length > 0)
-      take(await askRace({ type: "heights", plane: open, shares: places.map(({ shares }) => shares) }, { signal, onPart: take }));
+      await askRace({ type: "heights", plane: open, shares: places.map(({ shares }) => shares) }, { signal, onPart: take });
   } finally {
     show();
     keepSurface(usePlane.getState().surface);

@@ -1,5 +1,5 @@
 /** A table of numbers as colours, with a cursor that mouse, touch and arrow keys move. What has no number is hatched. */
-import { type CSSProperties, type KeyboardEvent, type PointerEvent, type ReactNode, useEffect, useRef, useState } from "react";
+import { type CSSProperties, type KeyboardEvent, memo, type PointerEvent, type ReactNode, useEffect, useRef, useState } from "react";
 import { colourOf, GRADIENT } from "./colour.ts";
 
 interface Props {
@@ -20,21 +20,7 @@ interface Props {
 }
 
 export function Heat({ label, rows, columns, value, most, least = 0, describe, breaks = [], className = "", children }: Props) {
-  const canvas = useRef<HTMLCanvasElement>(null);
   const [cursor, setCursor] = useState<readonly [row: number, column: number]>();
-  useEffect(() => {
-    const context = canvas.current?.getContext("2d");
-    if (!context || rows === 0 || columns === 0) return;
-    const image = context.createImageData(columns, rows);
-    for (let row = 0; row < rows; row++) {
-      for (let column = 0; column < columns; column++) {
-        const number = value(row, column);
-        if (Number.isFinite(number))
-          image.data.set([...colourOf((number - least) / (most - least || 1)), 255], 4 * (row * columns + column));
-      }
-    }
-    context.putImageData(image, 0, 0);
-  });
   if (rows === 0 || columns === 0) return null;
 
   const [row, column] = [Math.min(cursor?.[0] ?? 0, rows - 1), Math.min(cursor?.[1] ?? columns - 1, columns - 1)];
@@ -76,7 +62,7 @@ export function Heat({ label, rows, columns, value, most, least = 0, describe, b
         onPointerDown={point}
         onPointerLeave={({ pointerType }) => pointerType === "mouse" && setCursor(undefined)}
       >
-        <canvas ref={canvas} width={columns} height={rows} />
+        <Cells rows={rows} columns={columns} value={value} least={least} most={most} />
         {children}
         {breaks.map((start) => (
           <i key={start} className="heat-break" style={{ top: `${(100 * start) / rows}%` }} />
@@ -95,6 +81,31 @@ export function Heat({ label, rows, columns, value, most, least = 0, describe, b
     </div>
   );
 }
+
+/** Drawn again when its numbers change, and not whenever the cursor moves. */
+const Cells = memo(function Cells({
+  rows,
+  columns,
+  value,
+  least,
+  most,
+}: Pick<Props, "rows" | "columns" | "value" | "most"> & { readonly least: number }) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  useEffect(() => {
+    const context = canvas.current?.getContext("2d");
+    if (!context) return;
+    const image = context.createImageData(columns, rows);
+    for (let row = 0; row < rows; row++) {
+      for (let column = 0; column < columns; column++) {
+        const number = value(row, column);
+        if (Number.isFinite(number))
+          image.data.set([...colourOf((number - least) / (most - least || 1)), 255], 4 * (row * columns + column));
+      }
+    }
+    context.putImageData(image, 0, 0);
+  });
+  return <canvas ref={canvas} width={columns} height={rows} />;
+});
 
 /** What the colours mean. */
 export function Scale({ least = "0", most, none }: { readonly least?: string; readonly most: string; readonly none: string }) {

@@ -1,6 +1,7 @@
 /** How alike the lanes see the images, block by block: CKA with full fine-tuning, as the paper's figure 4a. */
 import { useMemo, useState } from "react";
 import { CartesianGrid, Line, LineChart, ResponsiveContainer, Tooltip, XAxis, YAxis } from "recharts";
+import { useShallow } from "zustand/react/shallow";
 import { ckaLine, compareActivations, stopActivations, useLikeness } from "../../store/paperlikeness.ts";
 import { useRace } from "../../store/race.ts";
 import { useSetup } from "../../store/setup.ts";
@@ -30,7 +31,7 @@ interface Member {
 }
 
 export default function LikenessView() {
-  const race = useRace();
+  const race = useRace(useShallow(({ config, phase, fault }) => ({ config, phase, fault })));
   const { task, halves, step, images } = useLikeness();
   const lanes = race.config?.lanes ?? [];
   const members: readonly Member[] = useMemo(

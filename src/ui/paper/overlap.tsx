@@ -1,5 +1,6 @@
 /** How far the updates of two lanes point the same way: the overlap of their leading singular directions. */
 import { useMemo, useState } from "react";
+import { useShallow } from "zustand/react/shallow";
 import {
   chanceOf,
   compareDirections,
@@ -26,7 +27,7 @@ const SIDES: readonly Side[] = ["left", "right"];
 const MOST = 64;
 
 export default function OverlapView() {
-  const race = useRace();
+  const race = useRace(useShallow(({ config, phase, fault }) => ({ config, phase, fault })));
   const { task, layers: all, steps } = useOverlap();
   const looks = useMemo(() => looksOf(race.config?.lanes ?? []), [race.config]);
   const members = ["Frozen weight", ...looks.map(({ name }) => name)];

@@ -1,5 +1,6 @@
 /** The loss on the plane through three solutions, as the paper's figure 4b. */
 import { lazy, Suspense, useMemo, useState } from "react";
+import { useShallow } from "zustand/react/shallow";
 import { measuredCount, measurePlane, placesOf, profileOf, type Surface, stopPlane, usePlane } from "../../store/paperplane.ts";
 import { useRace } from "../../store/race.ts";
 import type { Vertices } from "../../train/landscape.ts";
@@ -23,7 +24,7 @@ const SHOWN: readonly Shown[] = ["loss", "accuracy"];
 const PAPER = ["lora", "randlora", "full"];
 
 export default function PlaneView() {
-  const race = useRace();
+  const race = useRace(useShallow(({ config, phase, fault }) => ({ config, phase, fault })));
   const { task, surface, recalled } = usePlane();
   const lanes = surface?.lanes ?? race.config?.lanes;
   const members = useMemo(() => membersOf(lanes ?? []), [lanes]);
@@ -64,11 +65,7 @@ export default function PlaneView() {
             onStop={stopPlane}
             blocked={blockedBy(race) ?? (done && !differs && !recalled ? "All of it is measured." : null)}
           />
-          {surface && !recalled && task.phase !== "working" && (
-            <button type="button" className="quiet" onClick={() => measurePlane(planned, true)}>
-              Take the weights of step {count(race.step)}
-            </button>
-          )}
+          {surface && !recalled && task.phase !== "working" && <Anew vertices={planned} />}
           <Source of="plane" />
         </div>
         {recalled && surface && (
@@ -110,6 +107,16 @@ export default function PlaneView() {
         )}
       </Figure>
     </div>
+  );
+}
+
+/** The surface stays that of the weights which were taken; a run that went on has others. */
+function Anew({ vertices }: { readonly vertices: Vertices }) {
+  const step = useRace((race) => race.step);
+  return (
+    <button type="button" className="quiet" onClick={() => measurePlane(vertices, true)}>
+      Take the weights of step {count(step)}
+    </button>
   );
 }
 
