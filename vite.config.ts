@@ -26,6 +26,8 @@ const offline: Plugin = {
   generateBundle: {
     order: "post",
     handler(_options, bundle) {
+      // Tests and benches build pages of their own.
+      if (!bundle["index.html"]) return;
       const files = new Map<string, string>();
       for (const entry of readdirSync("public", { recursive: true, withFileTypes: true })) {
         const path = join(entry.parentPath, entry.name);
