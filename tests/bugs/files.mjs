@@ -400,10 +400,10 @@ export const files = [
     test("packs", "what is read back"),
   ],
   [
-    "storage: images come in the order in which they are done",
+    "storage: the images of a batch change places",
     "src/data/stream.ts",
     "settled[numbers[i] as number] = outcome;",
-    "settled.push(outcome);",
+    "settled[numbers[batch.outcomes.length - 1 - i] as number] = outcome;",
     test("data", "the order of the source"),
   ],
   [
