@@ -53,13 +53,6 @@ const FRESH = 6;
 export const PROGRESS_MS = 100;
 const BY_NAME = new Intl.Collator("en", { numeric: true });
 
-interface Taken {
-  readonly className: string;
-  readonly source: string;
-  readonly digest: string;
-  readonly part: Part | null;
-}
-
 /**
  * Reads every file of a source, in the order of the source whatever finishes first.
  * A file that cannot be taken becomes a note; nothing but a wrong call throws.
@@ -74,12 +67,19 @@ export async function collect(source: Source, size: number, preparer: Preparer, 
   const began = performance.now();
   const notes: Note[] = [...source.notes];
   const warnings: string[] = [...source.warnings];
-  const taken: Taken[] = [];
-  const known = new Map<string, { className: string; source: string }>();
+  const start = into?.labels.length ?? 0;
+  // What is there, and then what is taken: kept in the form of the dataset, so that the end is no long work on 100,000 images.
+  const sources = into?.sources.slice() ?? [];
+  const digests = into?.digests?.slice() ?? new Array<string>(start).fill(""); // images without a digest match nothing
+  const parts = into?.parts?.slice() ?? new Array<Part | null>(start).fill(null);
+  /** Class names of what is taken. */
+  const own: string[] = [];
+  const named = new Set<string>();
+  const classOf = (image: number) => (image < start ? into?.classes[into.labels[image] ?? 0] : own[image - start]) ?? "";
+  const known = new Map<string, number>();
   const pause = pacer();
-  for (const [i, digest] of into?.digests?.entries() ?? []) {
-    const className = into?.classes[into.labels[i] ?? 0] ?? "";
-    known.set(digest, { className, source: into?.sources[i] ?? "" });
+  for (const [image, digest] of digests.entries()) {
+    if (digest !== "") known.set(digest, image);
     await pause();
   }
   const places = new Places(size);
@@ -92,8 +92,8 @@ export async function collect(source: Source, size: number, preparer: Preparer, 
   let reportedAt = began;
   const report = (seen: number) => {
     reportedAt = performance.now();
-    const perSecond = taken.length / Math.max((reportedAt - began) / 1000, 1e-3);
-    onProgress?.({ seen, total: source.files.length, taken: taken.length, perSecond, fresh });
+    const perSecond = own.length / Math.max((reportedAt - began) / 1000, 1e-3);
+    onProgress?.({ seen, total: source.files.length, taken: own.length, perSecond, fresh });
     fresh = [];
   };
 
@@ -106,6 +106,7 @@ export async function collect(source: Source, size: number, preparer: Preparer, 
       full ||= outcome === "full";
       if (file === undefined || outcome === undefined || outcome === "full" || !room()) return;
       seen++;
+      named.add(file.className);
       const note = (kind: NoteKind, reason: string, result: Note["outcome"] = "left out") =>
         notes.push({ source: file.path, kind, reason, outcome: result });
       if (!("prepared" in outcome)) {
@@ -115,18 +116,20 @@ export async function collect(source: Source, size: number, preparer: Preparer, 
       const { at, digest, remark, file: pack } = outcome.prepared;
       const first = known.get(digest);
       if (first === undefined) {
-        const image: Taken = { className: file.className, source: file.path, digest, part: file.part ?? null };
-        known.set(digest, image);
-        taken.push(image);
+        known.set(digest, sources.length);
+        own.push(file.className);
+        sources.push(file.path);
+        digests.push(digest);
+        parts.push(file.part ?? null);
         places.add(at);
         if (at instanceof Uint8Array) inMemory++;
         if (pack === undefined) unkept++;
         else files.add(pack);
         if (remark !== undefined) note("tiny", remark, "taken");
-      } else if (first.className === file.className) {
-        note("duplicate", `the same file as ${first.source}`);
+      } else if (classOf(first) === file.className) {
+        note("duplicate", `the same file as ${sources[first]}`);
       } else {
-        const where = `${first.source}, which is kept as ${first.className}`;
+        const where = `${sources[first]}, which is kept as ${classOf(first)}`;
         note("same picture in two classes", `same picture in two classes: the same file as ${where}`);
       }
     });
@@ -142,13 +145,13 @@ export async function collect(source: Source, size: number, preparer: Preparer, 
 
   const unread = source.files.length - seen;
   if (unread > 0 && signal?.aborted) {
-    warnings.push(`Stopped after ${seen} of ${source.files.length} files: the ${taken.length} images read are kept.`);
+    warnings.push(`Stopped after ${seen} of ${source.files.length} files: the ${own.length} images read are kept.`);
   } else if (unread > 0) {
     const why = full ? "The browser's storage is full" : "The set is full";
-    warnings.push(`${why} with ${taken.length} new images: ${unread} more files were not read.`);
+    warnings.push(`${why} with ${own.length} new images: ${unread} more files were not read.`);
   } else {
-    const filled = new Set(taken.map((image) => image.className).concat(into?.classes ?? []));
-    const empty = new Set(source.files.map((file) => file.className).filter((name) => !filled.has(name)));
+    const filled = new Set([...(into?.classes ?? []), ...own]);
+    const empty = [...named].filter((name) => !filled.has(name));
     for (const name of empty) warnings.push(`No image of ${name} could be taken, so it is not a class.`);
   }
   if (unkept > inMemory) {
@@ -161,44 +164,28 @@ export async function collect(source: Source, size: number, preparer: Preparer, 
   // What follows passes over all images a few times.
   await pause();
   const whole = unkept === 0 && (into === undefined || into.labels.length === 0 || into.files !== undefined);
-  const dataset = assemble(source.name, size, taken, places, whole ? [...files] : undefined, into);
-  await pause();
-  warnings.push(...checkDataset(dataset));
-  const leftOut = notes.filter((note) => note.outcome === "left out").length;
-  return { dataset, report: { found: taken.length + leftOut, taken: taken.length, notes, warnings }, decoded };
-}
-
-function assemble(
-  name: string,
-  size: number,
-  taken: readonly Taken[],
-  places: Places,
-  files: readonly string[] | undefined,
-  into?: Dataset,
-): Dataset {
   const old = into?.classes ?? [];
-  const names = new Set(taken.map((image) => image.className).filter((className) => !old.includes(className)));
-  const classes = [...old, ...[...names].sort(BY_NAME.compare)];
+  const added = [...new Set(own)].filter((className) => !old.includes(className)).sort(BY_NAME.compare);
+  const classes = [...old, ...added];
   const labelOf = new Map(classes.map((className, label) => [className, label]));
-  const start = into?.labels.length ?? 0;
-  const labels = new Uint32Array(start + taken.length);
+  const labels = new Uint32Array(start + own.length);
   if (into !== undefined) labels.set(into.labels);
-  taken.forEach((image, i) => {
-    labels[start + i] = labelOf.get(image.className) ?? 0;
-  });
-  const parts = [...(into?.parts ?? new Array<null>(start).fill(null)), ...taken.map(({ part }) => part)];
+  for (const [i, className] of own.entries()) labels[start + i] = labelOf.get(className) ?? 0;
   const { files: _, ...before } = into ?? {};
-  return {
+  const dataset: Dataset = {
     ...before,
-    name: into?.name ?? name,
+    name: into?.name ?? source.name,
     classes,
     size,
     pixels: places.end(into?.pixels),
     labels,
-    sources: [...(into?.sources ?? []), ...taken.map((image) => image.source)],
-    // Images without a digest match nothing.
-    digests: [...(into?.digests ?? new Array<string>(start).fill("")), ...taken.map((image) => image.digest)],
+    sources,
+    digests,
     ...(parts.some((part) => part !== null) && { parts }),
-    ...(files && { files }),
+    ...(whole && { files: [...files] }),
   };
+  await pause();
+  warnings.push(...checkDataset(dataset));
+  const leftOut = notes.filter((note) => note.outcome === "left out").length;
+  return { dataset, report: { found: own.length + leftOut, taken: own.length, notes, warnings }, decoded };
 }
