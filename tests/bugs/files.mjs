@@ -434,11 +434,4 @@ export const files = [
     "",
     test("data", "a decoding worker that dies"),
   ],
-  [
-    "storage: two tabs write one dataset",
-    "src/store/keeping.ts",
-    "if (own && same && (await own.release)) return own.id;",
-    "if (own && same) return own.id;",
-    test("kept", "a reload finds"),
-  ],
 ];
