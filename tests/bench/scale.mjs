@@ -125,15 +125,19 @@ async function train(page, heaps) {
     polling: 250,
   });
   const trained = heaps.most();
-  await button("Export").click();
-  await page.getByRole("radio", { name: /^The run as JSON/ }).check();
-  const [download] = await Promise.all([page.waitForEvent("download"), button("Download JSON").click()]);
-  const { device, lanes, images, imagesPerSecond } = JSON.parse(readFileSync(await download.path(), "utf8"));
-  const times = lanes.map(({ method, msPerStep }) => `${method} ${msPerStep?.toFixed(2)} ms/step`).join(", ");
+  const race = await page.getByRole("region", { name: "Race", exact: true }).innerText();
+  const [rate, time] = [/[\d.,]+ images\/s/.exec(race)?.[0], /[\d.,]+\s*\w+\/step/.exec(race)?.[0]];
   console.log(
-    `  ${device.gpu}: ${times}, batch ${batch}, ${imagesPerSecond?.toFixed(0)} images/s over all lanes, of ${images.train} training images; ` +
-      `heap of the page ${trained.page} MiB, of all workers ${trained.workers} MiB`,
+    `  trained from disk: ${time}, ${rate} over all lanes, batch ${batch}, ${steps} steps on ${await gpuName(page)}; heap of the page ` +
+      `${trained.page} MiB, of all workers ${trained.workers} MiB`,
   );
+}
+
+function gpuName(page) {
+  return page.evaluate(async () => {
+    const { info } = (await navigator.gpu.requestAdapter()) ?? {};
+    return info?.description || `${info?.vendor} ${info?.architecture}`;
+  });
 }
 
 /** Asks for the heaps several times a second. Workers are asked through the page, as they come and go. */
