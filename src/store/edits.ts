@@ -86,6 +86,7 @@ export function followImages(): () => void {
 
 function nameOf(dataset: Dataset | null, before: Dataset | null, joined: boolean): string {
   if (!dataset) return "clear the images";
+  if (before && before.size !== dataset.size && before.sources.at(-1) === dataset.sources.at(-1)) return "prepare the images anew";
   const added = dataset.labels.length - (joined ? (before?.labels.length ?? 0) : 0);
   return `import ${added === 1 ? "one image" : `${added} images`}`;
 }
