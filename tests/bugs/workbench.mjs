@@ -52,13 +52,6 @@ export const workbench = [
     edit("told apart by their colours"),
   ],
   [
-    "likeness: mirrored pictures have one hash",
-    "src/data/likeness.ts",
-    "(Math.PI / SIDE) * ((i % SIDE) + 0.5) * Math.floor(i / SIDE)",
-    "(Math.PI / SIDE) * ((i % SIDE) + 0.5) * 2 * Math.floor(i / SIDE / 2)",
-    edit("mirrored"),
-  ],
-  [
     "takeout: names differ by letter case alone",
     "src/data/takeout.ts",
     "const key = name.toLowerCase();",
