@@ -199,7 +199,7 @@ test(
       await button(rows(page), "Delete My run").click();
       await expect.poll(() => rows(page).count(), LONG).toBe(0);
       await button(page, "Undo").click();
-      await button(rows(page), "Open My run").waitFor();
+      await button(rows(page), "Close My run").waitFor();
 
       // On another machine: the file alone.
       await button(page, "Delete all").click();
@@ -212,7 +212,6 @@ test(
       await page.getByText("two.zip was not taken: it is not JSON.").waitFor();
 
       await button(region(page, "Lanes"), /^Remove RandLoRA/).click();
-      await button(rows(page), /^Open /).click();
       await button(page.getByRole("article"), "Set up like this").click();
       await expect.poll(() => new URL(page.url()).hash).toMatch(/randlora_rank-16[\s\S]*seeds=2/);
     }),

@@ -33,7 +33,7 @@ export function RunRow({ run, open, onOpen }: Props) {
       </td>
       <td>{bytes(run.bytes)}</td>
       <td className="runs-acts">
-        <button type="button" aria-expanded={open} aria-label={`Open ${name}`} onClick={onOpen}>
+        <button type="button" aria-expanded={open} aria-label={`${open ? "Close" : "Open"} ${name}`} onClick={onOpen}>
           {open ? "Close" : "Open"}
         </button>
         <button
