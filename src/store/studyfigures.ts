@@ -8,6 +8,7 @@ export interface LaneFigures {
   readonly exported: LaneFacts["exported"] | null;
   readonly memory: Memory["lanes"][number] | null;
   /** Means over the seeds that came to their end. */
+  readonly before: number | null;
   readonly msPerStep: number | null;
   readonly loss: number | null;
   readonly effectiveRank: number | null;
@@ -30,6 +31,7 @@ export function figuresOf(results: readonly SeedResult[], facts: readonly (LaneF
       parameters: known?.parameters ?? null,
       exported: known?.exported ?? null,
       memory: known?.memory ?? null,
+      before: mean(results.map(({ validations }) => validations.find(({ step }) => step === 0)?.lanes[index]?.accuracy ?? null)),
       msPerStep: mean(own.map(({ msPerStep }) => msPerStep)),
       loss: mean(own.map(({ score }) => score?.loss ?? null)),
       effectiveRank: mean(ranks.map((rank) => rank?.effective ?? null)),

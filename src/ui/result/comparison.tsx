@@ -12,8 +12,8 @@ interface Props {
   /** By lane. */
   readonly figures: readonly LaneFigures[];
   readonly judged: readonly (LaneJudgement | null)[];
-  /** Accuracy before the first step, by lane; its name differs for a model that reads class names. */
-  readonly before: { readonly name: string; readonly lanes: readonly (number | null)[] };
+  /** What the accuracy before the first step is called: it differs for a model that reads class names. */
+  readonly before: string;
   readonly part: "test" | "validation";
   /** Races that the figures are means of. */
   readonly seeds: number;
@@ -80,9 +80,9 @@ function linesOf({ figures, judged, before, part, seeds }: Props): readonly Line
       write: (lane) => known(judged[lane], ({ balanced }) => percent(balanced)),
     },
     {
-      name: before.name,
-      explains: "Validation accuracy before the first step: what the model, or an imported adapter, knows without this training.",
-      write: (lane) => known(before.lanes[lane], percent),
+      name: before,
+      explains: `Validation accuracy before the first step: what the model, or an imported adapter, knows without this training.${means}`,
+      write: (lane) => known(of(lane).before, percent),
     },
     {
       name: "Held-out loss",

@@ -3,17 +3,17 @@ import { useMemo } from "react";
 import { laneParameters } from "../../store/config.ts";
 import { useModels } from "../../store/models.ts";
 import { useRace } from "../../store/race.ts";
-import { factsOf, type Measurement, resultOf } from "../../store/record.ts";
+import { factsOf, resultOf } from "../../store/record.ts";
 import { isZeroShot } from "../../store/run.ts";
 import { useSetup } from "../../store/setup.ts";
-import { useStudies, useStudy } from "../../store/studies.ts";
+import { useStudy } from "../../store/studies.ts";
 import { counted, fieldOf, type Study, studyOf } from "../../store/study.ts";
 import { figuresOf, type LaneFigures } from "../../store/studyfigures.ts";
 
 export interface Standing {
   readonly study: Study;
   readonly figures: readonly LaneFigures[];
-  readonly before: { readonly name: string; readonly lanes: readonly (number | null)[] };
+  readonly before: string;
   readonly seeds: number;
 }
 
@@ -36,20 +36,8 @@ export function useStanding(): Standing {
     return {
       study,
       figures,
-      before: { name: isZeroShot(study.config) ? "Zero-shot" : "Before", lanes: zeroOf(results.at(-1)?.validations ?? [], figures.length) },
+      before: isZeroShot(study.config) ? "Zero-shot" : "Before",
       seeds: ended.length,
     };
   }, [begun, planned, race, known]);
-}
-
-function zeroOf(validations: readonly Measurement[], lanes: number): readonly (number | null)[] {
-  const first = validations.find(({ step }) => step === 0);
-  return Array.from({ length: lanes }, (_, lane) => first?.lanes[lane]?.accuracy ?? null);
-}
-
-/** How many races are to come to their end, with those that have. */
-export function useRaces(): { readonly all: number; readonly done: number } {
-  const plan = useStudies((studies) => studies.plan);
-  const done = plan.reduce((sum, { results }) => sum + results.length, 0);
-  return { all: plan.reduce((sum, { seeds }) => sum + seeds.length, 0), done };
 }

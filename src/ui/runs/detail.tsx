@@ -49,7 +49,6 @@ function Opened({ record, judgement }: { readonly record: RunRecord; readonly ju
   const figures = useMemo(() => figuresOf(counted(record), lanes), [record, lanes]);
   const curves = useMemo(() => curvesOf(counted(record), looks.length), [record, looks]);
   const place = useRef<HTMLElement>(null);
-  const first = results[0]?.validations.find(({ step }) => step === 0);
   const report = () => {
     const names = looks.map(({ name }) => name);
     void saveReport({ record, judgement, names, charts: chartsIn(place.current) });
@@ -84,10 +83,7 @@ function Opened({ record, judgement }: { readonly record: RunRecord; readonly ju
             looks={looks}
             figures={figures}
             judged={judgement?.lanes ?? []}
-            before={{
-              name: isZeroShot(config) ? "Zero-shot" : "Before",
-              lanes: looks.map((_, lane) => first?.lanes[lane]?.accuracy ?? null),
-            }}
+            before={isZeroShot(config) ? "Zero-shot" : "Before"}
             part={tested?.part ?? "test"}
             seeds={results.length}
           />

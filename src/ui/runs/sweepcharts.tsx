@@ -105,8 +105,7 @@ function Dots({ label, lines, write, linear = false }: DotsProps) {
   const low = Math.max(0, Math.floor(10 * Math.min(1, ...dots.map(({ judged }) => judged.low))) / 10);
   const high = Math.min(1, Math.ceil(10 * Math.max(0, ...dots.map(({ judged }) => judged.high))) / 10);
   const longest = Math.max(0, ...lines.map(({ name }) => name.length));
-  // A few of them, or they would run into one another.
-  const ticks = xs.filter((_, index) => index % Math.ceil(xs.length / 6) === 0);
+  const ticks = apart(xs, linear ? Number : Math.log);
   return (
     <div className="chart">
       <ResponsiveContainer width="100%" height="100%">
@@ -131,7 +130,7 @@ function Dots({ label, lines, write, linear = false }: DotsProps) {
           />
           <YAxis
             domain={dots.length > 0 ? [low, high] : [0, 1]}
-            tickCount={5}
+            ticks={sharesBetween(low, high)}
             width={3.1 * rem}
             tickMargin={0.25 * rem}
             tickFormatter={(share: number) => percent(share, 0)}
@@ -153,6 +152,21 @@ function Dots({ label, lines, write, linear = false }: DotsProps) {
   );
 }
 
+/** Those that do not run into one another. */
+function apart(xs: readonly number[], place: (x: number) => number): number[] {
+  const gap = (place(xs.at(-1) ?? 1) - place(xs[0] ?? 1)) / 7;
+  const kept: number[] = [];
+  for (const x of xs) if (kept.length === 0 || place(x) - place(kept.at(-1) as number) >= gap) kept.push(x);
+  return kept;
+}
+
+/** Round shares from one to the other, six at most. */
+function sharesBetween(low: number, high: number): number[] {
+  const step = high - low > 0.5 ? 0.2 : high - low > 0.2 ? 0.1 : 0.05;
+  const first = Math.ceil(low / step - 1e-9);
+  return Array.from({ length: Math.floor(high / step + 1e-9) - first + 1 }, (_, i) => Number(((first + i) * step).toFixed(2)));
+}
+
 /** Lines, dots and the bars of their intervals. */
 function Marks({ lines }: { readonly lines: readonly Drawn[] }) {
   const rem = useRem();
@@ -162,15 +176,16 @@ function Marks({ lines }: { readonly lines: readonly Drawn[] }) {
   if (!plot || !toX || !toY) return null;
   return (
     <g fill="none">
-      {lines.map(({ id, color, dash, dots }) => {
+      {lines.map(({ id, color, dash, dots }, index) => {
         const placed = dots.map(({ x, value, judged }) => ({
           value,
-          px: toX(x) ?? plot.x,
+          // Beside one another, where methods have a value in common.
+          px: (toX(x) ?? plot.x) + (index - (lines.length - 1) / 2) * 0.3 * rem,
           py: toY(judged.accuracy) ?? plot.y,
           top: toY(judged.high) ?? plot.y,
           bottom: toY(judged.low) ?? plot.y,
         }));
-        const path = placed.map(({ px, py }, index) => `${index === 0 ? "M" : "L"}${px.toFixed(1)} ${py.toFixed(1)}`).join("");
+        const path = placed.map(({ px, py }, at) => `${at === 0 ? "M" : "L"}${px.toFixed(1)} ${py.toFixed(1)}`).join("");
         return (
           <g key={id} stroke={color}>
             <path d={path} strokeWidth={0.13 * rem} strokeDasharray={dash} />
