@@ -17,6 +17,7 @@ export function ResultPanel() {
   const raced = useRace((race) => race.config?.lanes);
   const answers = useRace((race) => race.answers?.part);
   const judged = useStudies((studies) => studies.judged);
+  const running = useStudies((studies) => studies.running);
   const { study, figures, before, seeds } = useStanding();
   const looks = useMemo(() => looksOf(study.config.lanes), [study.config.lanes]);
   // Those that are in the race now: without lanes that have diverged.
@@ -36,7 +37,7 @@ export function ResultPanel() {
           part={judged?.part ?? answers ?? "validation"}
           seeds={seeds}
         />
-        {judged && <Statements judged={judged} final={judged.seeds > 0} looks={looks} />}
+        {judged && <Statements judged={judged} final={judged.seeds > 0 && !running} looks={looks} />}
         <MemoryParts memory={memory} looks={racing} />
         <Asking looks={racing} />
       </div>
