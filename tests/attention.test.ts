@@ -103,12 +103,14 @@ describe.each(Object.entries(subjects))("%s", (name, { config, special, family, 
     });
     expect(model.image.special).toBe(special);
     const { tokens } = model.image;
-    const got = await gazeOf(gpu, kernels, model.image, () => {
+    const record = () => {
       const tape = new Tape(gpu.software);
       const pass = { ...frozenPass(tape), taps: new Map<string, Tensor>() };
       model.image.features(pass, tensor([1, 3, SIDE, SIDE], { buffer: upload(gpu, pixelValues, "pixels") }));
       return pass;
-    });
+    };
+    const got = await gazeOf(gpu, kernels, model.image, record);
+    expect(await gazeOf(gpu, kernels, model.image, record, 1)).toEqual(got);
     const weights: Float64Array[] = [];
     const all: Numbers = numbers;
     const x = embedImages(all, family, { ...images, size: SIDE }, Float64Array.from(pixelValues));

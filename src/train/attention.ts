@@ -7,6 +7,7 @@ import { runOnce } from "../tensor/once.ts";
 import { Tape } from "../tensor/tape.ts";
 import { byteLength, type Tensor } from "../tensor/tensor.ts";
 import { frozenPass } from "./frozen.ts";
+import type { Lane } from "./lane.ts";
 import type { Race } from "./race.ts";
 import { Batch, inputs } from "./record.ts";
 
@@ -28,7 +29,7 @@ export interface AttentionMaps {
   readonly before: Gaze;
 }
 
-/** Bytes of weights that are on the GPU at one time; with more, the pass is run again for the next blocks. */
+/** Bytes of weights that are on the GPU at one time. */
 const KEPT = 2 ** 28;
 
 /** For (size, size, 3) RGB bytes, prepared like the dataset's. The lanes are as they are after the steps queued so far. */
@@ -38,7 +39,7 @@ export async function attentionMaps(race: Race, pixels: Uint8Array): Promise<Att
   const batch = new Batch(backbone, 1);
   write(gpu, batch.pixels.buffer as GPUBuffer, 0, pixels);
   const gazes: Gaze[] = [];
-  for (const lane of [...race.lanes, undefined]) {
+  const look = async (lane: Lane | undefined) => {
     const record = () => {
       const tape = new Tape(gpu.software);
       const pass = { ...(lane ? lane.pass(tape, false) : frozenPass(tape)), taps: new Map<string, Tensor>() };
@@ -46,28 +47,36 @@ export async function attentionMaps(race: Race, pixels: Uint8Array): Promise<Att
       seen.model.image.features(pass, seen.pixels);
       return pass;
     };
-    gazes.push(await gazeOf(gpu, kernels, model.image, record));
+    return gazeOf(gpu, kernels, model.image, record);
+  };
+  try {
+    for (const lane of race.lanes) gazes.push(await look(lane));
+    return mapsOf(gazes, await look(undefined), model.image);
+  } finally {
+    batch.destroy();
   }
-  batch.destroy();
-  const before = gazes.pop() as Gaze;
-  const across = Math.sqrt(model.image.tokens - model.image.special);
-  const blocks = before.rollout.length / across ** 2;
-  return { blocks, heads: before.direct.length / before.rollout.length, across, lanes: gazes, before };
 }
 
-/** `record` records the features of one image, with taps. */
+function mapsOf(lanes: readonly Gaze[], before: Gaze, image: Pick<ImageTower, "tokens" | "special">): AttentionMaps {
+  const across = Math.sqrt(image.tokens - image.special);
+  const blocks = before.rollout.length / across ** 2;
+  return { blocks, heads: before.direct.length / before.rollout.length, across, lanes, before };
+}
+
+/** `record` records the features of one image, with taps. Where its weights are more than `kept` bytes, it is run several times. */
 export async function gazeOf(
   gpu: Gpu,
   kernels: Kernels,
   { tokens, special }: Pick<ImageTower, "tokens" | "special">,
   record: () => Required<Pick<Pass, "tape" | "taps">>,
+  kept = KEPT,
 ): Promise<Gaze> {
   const direct: Float32Array[] = [];
   const rows: Float32Array[] = [];
   for (let first = 0, blocks = 1; first < blocks; ) {
     const { tape, taps } = record();
     const all = Array.from({ length: taps.size }, (_, block) => taps.get(`block.${block}.weights`) as Tensor);
-    const some = all.slice(first, first + Math.max(1, Math.floor(KEPT / byteLength(all[first] as Tensor))));
+    const some = all.slice(first, first + Math.max(1, Math.floor(kept / byteLength(all[first] as Tensor))));
     for (const [i, weights] of (await runOnce(gpu, kernels, tape, some)).entries()) {
       const [heads, , stride] = (some[i] as Tensor).shape as [number, number, number];
       direct.push(classRows(weights, heads, tokens, stride, special));

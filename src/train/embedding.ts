@@ -32,26 +32,29 @@ export async function embeddings(race: Race, images: Uint32Array): Promise<Embed
   });
   const width = recorded[0]?.features.shape[1] as number;
   const arena = new Arena(gpu, kernels);
-  const plans = await arena.plan(recorded.map(({ tape }) => tape));
   const all = recorded.map(() => new Float32Array(images.length * width));
   const pixels = await openPixels(dataset);
   const bytes = 3 * dataset.size ** 2;
-  for (let first = 0; first < images.length; first += batch.size) {
-    const some = images.subarray(first, first + batch.size);
-    some.forEach((image, i) => {
-      pixels.read(image, batch.staging.pixels.subarray(i * bytes, (i + 1) * bytes));
-    });
-    write(gpu, batch.pixels.buffer as GPUBuffer, 0, batch.staging.pixels);
-    for (const [i, { features }] of recorded.entries()) {
-      plans[i]?.submit(gpu);
-      const rows = new Float32Array(await readback(gpu, features.buffer as GPUBuffer, 0, 4 * some.length * width));
-      all[i]?.set(rows, first * width);
+  try {
+    const plans = await arena.plan(recorded.map(({ tape }) => tape));
+    for (let first = 0; first < images.length; first += batch.size) {
+      const some = images.subarray(first, first + batch.size);
+      some.forEach((image, i) => {
+        pixels.read(image, batch.staging.pixels.subarray(i * bytes, (i + 1) * bytes));
+      });
+      write(gpu, batch.pixels.buffer as GPUBuffer, 0, batch.staging.pixels);
+      for (const [i, { features }] of recorded.entries()) {
+        plans[i]?.submit(gpu);
+        const rows = new Float32Array(await readback(gpu, features.buffer as GPUBuffer, 0, 4 * some.length * width));
+        all[i]?.set(rows, first * width);
+      }
     }
+  } finally {
+    pixels.close();
+    arena.destroy();
+    batch.destroy();
+    for (const { features } of recorded) features.buffer?.destroy();
   }
-  pixels.close();
-  arena.destroy();
-  batch.destroy();
-  for (const { features } of recorded) features.buffer?.destroy();
   const before = all.pop() as Float32Array<ArrayBuffer>;
   return { width, lanes: all, before };
 }

@@ -1,5 +1,5 @@
 /** Which classes each lane mixes up, and the images on which it does. */
-import { useMemo, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import { type Confusion, confusionOf, type Mixup, mixups } from "../../analysis/confusion.ts";
 import type { Answered } from "../../store/inside.ts";
 import type { Look } from "../look.ts";
@@ -27,6 +27,11 @@ function Mixed({ answered, looks }: { readonly answered: Answered; readonly look
   const [chosen, setChosen] = useState<Cell | null>(null);
   const [asShares, setAsShares] = useState(false);
   const [sought, setSought] = useState("");
+  const below = useRef<HTMLElement>(null);
+  // They may come in below what one sees.
+  useEffect(() => {
+    if (chosen) below.current?.scrollIntoView({ block: "nearest" });
+  }, [chosen]);
   const confusion = useMemo(
     () => confusionOf(truth, answers?.predicted ?? truth, dataset.classes.length),
     [truth, answers, dataset.classes.length],
@@ -118,12 +123,12 @@ function Mixed({ answered, looks }: { readonly answered: Answered; readonly look
         </section>
       </div>
       {chosen && title && (
-        <>
+        <section ref={below} aria-label="Images of the cell">
           <h3 role="status">
             {title}: {plural(tiles.length, "image")}
           </h3>
           <Gallery dataset={dataset} label={title} tiles={tiles} />
-        </>
+        </section>
       )}
     </>
   );
