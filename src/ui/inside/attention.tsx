@@ -65,6 +65,8 @@ function Offer({ answered: { dataset, images }, disabled }: { readonly answered:
     const read = pixels[i];
     return read ? [{ name: dataset.sources[image] ?? "", pixels: read, size: dataset.size }] : [];
   });
+  // The newest of a name: two frames of the camera are called alike.
+  const offered = [...own, ...held].filter(({ name }, index, all) => all.findIndex((other) => other.name === name) === index);
   return (
     <section aria-label="Images to look into">
       <div className="row">
@@ -76,13 +78,13 @@ function Offer({ answered: { dataset, images }, disabled }: { readonly answered:
         )}
       </div>
       <ul className="offer">
-        {[...own, ...held].map((image) => (
+        {offered.map((image) => (
           <li key={image.name}>
             <button
               type="button"
               aria-label={image.name}
               title={image.name}
-              aria-pressed={looked?.name === image.name}
+              aria-pressed={looked?.pixels === image.pixels}
               disabled={disabled}
               onClick={() => void lookInto({ name: image.name, pixels: image.pixels, size: image.size })}
             >
