@@ -55,7 +55,7 @@ describe("confusion", () => {
     expect(orderOf(confusion, mixups(confusion), names.slice(0, 5), "")).toEqual([0, 1, 2, 3, 4]);
   });
 
-  /** scikit-learn 1.7: classification_report(truth, predicted, zero_division=0). */
+  /** scikit-learn 1.9: classification_report(truth, predicted, zero_division=0). */
   test("scores of classes are scikit-learn's", () => {
     const { classes, macro, weighted } = classScores(confusion);
     const row = ({ precision, recall, f1, support }: (typeof classes)[number]) => [precision, recall, f1, support];
