@@ -1,5 +1,5 @@
 /** Where the class token of each lane looks in an image, before training and after it. */
-import { useEffect, useId, useMemo, useRef, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import type { Answered } from "../../store/inside.ts";
 import { type Looked, lookInto, useAttention } from "../../store/insideattention.ts";
 import { canAnswer, usePredictions } from "../../store/predictions.ts";
@@ -115,7 +115,6 @@ function Maps({ looked, maps, step, looks }: MapsProps) {
   const [head, setHead] = useState<Aspect["head"]>("mean");
   const [change, setChange] = useState(false);
   const [opacity, setOpacity] = useState(0.6);
-  const id = useId();
   const heads: readonly Aspect["head"][] = ["mean", "rollout", ...Array.from({ length: maps.heads }, (_, i) => i)];
   const panels = useMemo(() => panelsOf(maps, looks, { block, head }, change), [maps, looks, block, head, change]);
   const scale = useMemo((): Scale => {
@@ -162,16 +161,10 @@ function Maps({ looked, maps, step, looks }: MapsProps) {
           <input type="checkbox" checked={change} onChange={(event) => setChange(event.target.checked)} />
           Difference from before training
         </label>
-        <label htmlFor={id}>Opacity</label>
-        <input
-          id={id}
-          type="range"
-          min={0}
-          max={1}
-          step={0.05}
-          value={opacity}
-          onChange={(event) => setOpacity(Number(event.target.value))}
-        />
+        <label className="check">
+          Opacity
+          <input type="range" min={0} max={1} step={0.05} value={opacity} onChange={(event) => setOpacity(Number(event.target.value))} />
+        </label>
       </div>
       <ul className="gazes">
         {panels.map((panel) => (
