@@ -8,6 +8,7 @@ import { count, plain } from "../numbers.ts";
 import { ChoiceField } from "../parts/choice.tsx";
 import { Figure } from "../parts/figure.tsx";
 import { Heat, Scale } from "./heat.tsx";
+import { areNeighbours, nameOf } from "./name.ts";
 import { Source } from "./source.tsx";
 
 const MEASURES: readonly { readonly id: RankMeasure; readonly title: string }[] = [
@@ -22,7 +23,7 @@ export function History({ looks }: { readonly looks: readonly Look[] }) {
   const { id: measure, title } = MEASURES[chosen] ?? { id: "effective", title: "" };
   const layers = useMemo(() => layersIn(histories), [histories]);
   const most = greatest(histories, measure);
-  const breaks = layers.flatMap(({ block }, index) => (index > 0 && layers[index - 1]?.block !== block ? [index] : []));
+  const breaks = layers.flatMap((layer, index) => (index > 0 && !areNeighbours(layers[index - 1], layer) ? [index] : []));
   const some = histories.some((history) => history.length > 0);
   return (
     <Figure
@@ -33,7 +34,7 @@ export function History({ looks }: { readonly looks: readonly Look[] }) {
         head: ["Layer, step", ...looks.map(({ name }) => name)],
         rows: layers.flatMap((layer) =>
           stepsOf(histories).map((step) => [
-            `${nameOf(layer)}, ${step}`,
+            `${nameOf(layer, layers)}, ${step}`,
             ...histories.map((history) => written(at(history, step, layer.path), measure)),
           ]),
         ),
@@ -60,7 +61,7 @@ export function History({ looks }: { readonly looks: readonly Look[] }) {
                       most={most}
                       breaks={breaks}
                       describe={(row, column) =>
-                        `${nameOf(layers[row])}, step ${count(history[column]?.step ?? 0)}: ${written(find(history[column], layers[row]?.path), measure)}`
+                        `${named(layers[row], layers)}, step ${count(history[column]?.step ?? 0)}: ${written(find(history[column], layers[row]?.path), measure)}`
                       }
                     />
                     <p className="heat-steps">
@@ -85,19 +86,24 @@ export function History({ looks }: { readonly looks: readonly Look[] }) {
 
 /** The blocks' numbers beside their rows. */
 function Blocks({ layers }: { readonly layers: readonly RankThen[] }) {
-  const blocks = [...new Set(layers.map(({ block }) => block))];
+  const blocks: RankThen[][] = [];
+  for (const layer of layers) {
+    const last = blocks.at(-1);
+    if (last && areNeighbours(last[0], layer)) last.push(layer);
+    else blocks.push([layer]);
+  }
   return (
     <ol className="heat-blocks" aria-hidden="true">
       {blocks.map((block) => (
-        <li key={block} style={{ flexGrow: layers.filter((layer) => layer.block === block).length }}>
-          {block + 1}
+        <li key={block[0]?.path} style={{ flexGrow: block.length }}>
+          {(block[0]?.block ?? 0) + 1}
         </li>
       ))}
     </ol>
   );
 }
 
-const nameOf = (layer: RankThen | undefined): string => (layer ? `Block ${layer.block + 1}, ${layer.target}` : "");
+const named = (layer: RankThen | undefined, all: readonly RankThen[]): string => (layer ? nameOf(layer, all) : "");
 const find = (moment: RankMoment | undefined, path: string | undefined) => moment?.layers.find((layer) => layer.path === path);
 const at = (history: readonly RankMoment[], step: number, path: string) =>
   find(

@@ -19,6 +19,7 @@ import { Figure } from "../parts/figure.tsx";
 import { NumberField } from "../parts/number.tsx";
 import { blockedBy } from "./blocked.ts";
 import { Heat, Scale } from "./heat.tsx";
+import { nameOf } from "./name.ts";
 import { Source } from "./source.tsx";
 import { TaskBar } from "./task.tsx";
 import "./paper.css";
@@ -74,7 +75,7 @@ export default function OverlapView() {
               <ChoiceField label="Singular vectors" choices={SIDES} value={sideAt} onChange={setSide} />
               <ChoiceField
                 label="Layer"
-                choices={["mean of all", ...all.map(({ block, target }) => `Block ${block + 1}, ${target}`)]}
+                choices={["mean of all", ...all.map((layer) => nameOf(layer, all))]}
                 value={Math.min(place, all.length)}
                 onChange={setPlace}
               />
