@@ -1,6 +1,8 @@
 /** The loss surface through three lanes of the toy: its corners, its middle and its geometry. */
 import { describe, expect, test } from "vitest";
 import { coarseFirst, completeStride, netAround, planeOf, type Shares, sharesAt } from "../src/analysis/plane.ts";
+import { inMemory } from "../src/data/pixels.ts";
+import { splitDataset } from "../src/data/split.ts";
 import { upload } from "../src/gpu/memory.ts";
 import { crossentropy } from "../src/ops/crossentropy.ts";
 import { normalize } from "../src/ops/normalize.ts";
@@ -8,12 +10,14 @@ import { runOnce } from "../src/tensor/once.ts";
 import { Tape } from "../src/tensor/tape.ts";
 import { type Tensor, tensor } from "../src/tensor/tensor.ts";
 import { frozenPass } from "../src/train/frozen.ts";
+import { Backbone } from "../src/train/backbone.ts";
 import { classify, HEAD, headValues } from "../src/train/head.ts";
 import { Landscape, surfaceImages } from "../src/train/landscape.ts";
 import { PaperDesk } from "../src/train/paper.ts";
-import type { Race } from "../src/train/race.ts";
+import { Race } from "../src/train/race.ts";
 import { Batch } from "../src/train/record.ts";
 import { gpu } from "./gpu.ts";
+import { modelFiles } from "./model.ts";
 import { disturb, kernels, LANES, openRace, preprocess, toyConfig, trained } from "./toy.ts";
 
 const FULL = { method: "full", settings: {}, lr: 1e-3 };
@@ -197,6 +201,52 @@ describe("the surface", () => {
     await expect(cancelled.next()).rejects.toThrow(/abort/i);
     desk.close();
     race.destroy();
+  });
+
+  test("16-bit weights, class prompts and a trained text tower are in it too", async () => {
+    const size = 64;
+    const labels = Uint32Array.from({ length: 12 }, (_, i) => i % 2);
+    const pixels = Uint8Array.from(
+      { length: 12 * 3 * size ** 2 },
+      (_, i) => (40 * (i % 7) + 90 * (Math.floor(i / (3 * size ** 2)) % 2)) % 256,
+    );
+    const small = {
+      name: "two",
+      classes: ["plain", "striped"],
+      size,
+      pixels: inMemory(pixels, 12),
+      labels,
+      sources: [...labels.keys()].map(String),
+    };
+    const config = toyConfig({
+      head: { kind: "text", template: "a photo of {class}." },
+      targets: { image: ["q"], text: ["q"] },
+      lanes: [LANES[0]!],
+      batch: 2,
+    });
+    const on = new Backbone(gpu, kernels, modelFiles());
+    const setup = {
+      preprocess: { ...preprocess, resize: size, crop: size },
+      dataset: small,
+      split: splitDataset(small, config),
+      onStatus: () => undefined,
+    };
+    const race = await Race.open({ backbone: on, config, ...setup });
+    await disturb(race.lanes[0]!, 0.02);
+    expect(on.sites.find(({ target, tower }) => target === "q" && tower === "image")!.weight.type).toBe("f16");
+    const surface = await Landscape.open(race, [0, -1, -1]);
+    for (const [lane, shares] of [
+      [0, [1, 0, 0]],
+      [-1, [0, 0.5, 0.5]],
+    ] as const) {
+      const want = await race.evaluate(lane, surface.images);
+      const got = await surface.at(shares);
+      expect(Math.abs(got.loss - want.loss)).toBeLessThan(1e-3 * (1 + want.loss));
+    }
+    expect((await surface.at([1, 0, 0])).loss).not.toBeCloseTo((await surface.at([0, 0, 0])).loss, 3);
+    surface.destroy();
+    race.destroy();
+    on.destroy();
   });
 
   test("its images are of every class alike, drawn by the seed: 5 %, but a few at least and a thousand at most", () => {

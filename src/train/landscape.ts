@@ -38,16 +38,21 @@ const STREAM = 0x6c6f7373;
 
 /** The training images on which the surface is measured: of every class alike, by the run's seed. */
 export function surfaceImages(train: Uint32Array, labels: Uint32Array, seed: number): Uint32Array {
-  const byClass = new Map<number, number[]>();
+  const byClass = new Map<number, { readonly image: number; readonly rank: number }[]>();
   for (const image of train) {
     const label = labels[image] as number;
-    byClass.set(label, [...(byClass.get(label) ?? []), image]);
+    const one = { image, rank: uniform(seed, STREAM, image) };
+    const known = byClass.get(label);
+    if (known) known.push(one);
+    else byClass.set(label, [one]);
   }
   const fair = Math.max(1, Math.floor(MOST / byClass.size));
   const chosen = [...byClass.values()].flatMap((images) => {
     const wanted = Math.min(fair, Math.max(LEAST, Math.round(SHARE * images.length)));
-    const rank = (image: number) => uniform(seed, STREAM, image);
-    return [...images].sort((a, b) => rank(a) - rank(b)).slice(0, wanted);
+    return images
+      .sort((a, b) => a.rank - b.rank)
+      .slice(0, wanted)
+      .map(({ image }) => image);
   });
   return Uint32Array.from(chosen).sort();
 }
@@ -100,7 +105,8 @@ export class Landscape {
     const merged = make("merged weights");
     const weights = storage(gpu, 16, "shares");
     const zeros = storage(gpu, Math.max(16, ...backbone.sites.map((site) => 4 * site.in * site.out)), "zeros");
-    const batch = new Batch(backbone, BATCH);
+    const images = surfaceImages(split.train, dataset.labels, config.seed);
+    const batch = new Batch(backbone, Math.min(BATCH, images.length));
 
     const takes = lanes.map((lane) =>
       recordDeltas(
@@ -164,7 +170,7 @@ export class Landscape {
         weights,
         batch,
         rest,
-        images: surfaceImages(split.train, dataset.labels, config.seed),
+        images,
       });
     } catch (error) {
       for (const one of rest) one.destroy();
