@@ -63,6 +63,7 @@ test(
   async () => {
     const browser = await launch();
     const { page, problems } = await open(browser, app.url + SETTINGS);
+    page.setDefaultTimeout(LONG.timeout); // a software adapter leaves little time to the page
     const closer = region(page, "Look closer");
     const tab = async (name: string) => closer.getByRole("tab", { name }).click();
     const shown = () => closer.innerText();

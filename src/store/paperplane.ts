@@ -125,7 +125,7 @@ async function measure(signal: AbortSignal, progress: (share: number) => void): 
   }
 }
 
-const SHOW_MS = 150;
+const SHOW_MS = 250;
 
 /** In the order in which they are worth seeing: corners, a coarse surface, the ways between, the rest of the surface. */
 function missing({ plane, net, heights, corners, ways }: Surface): Place[] {
