@@ -125,7 +125,7 @@ async function measure(signal: AbortSignal, progress: (share: number) => void): 
   }
 }
 
-const SHOW_MS = 250;
+const SHOW_MS = 400;
 
 /** In the order in which they are worth seeing: corners, a coarse surface, the ways between, the rest of the surface. */
 function missing({ plane, net, heights, corners, ways }: Surface): Place[] {
@@ -160,7 +160,10 @@ function missing({ plane, net, heights, corners, ways }: Surface): Place[] {
 const COARSE = 49;
 
 /** What the heights of a surface's ends and ways are together: from A over B and C back to A. */
-export function profileOf({ corners, ways }: Surface): readonly { readonly at: number; readonly height: Height | null }[] {
+export function profileOf({
+  corners,
+  ways,
+}: Pick<Surface, "corners" | "ways">): readonly { readonly at: number; readonly height: Height | null }[] {
   const heights = [0, 1, 2].flatMap((way) => [corners[way] ?? null, ...(ways[way] ?? [])]).concat(corners[0] ?? null);
   return heights.map((height, index) => ({ at: index / (BETWEEN + 1), height }));
 }

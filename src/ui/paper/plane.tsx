@@ -33,7 +33,8 @@ export default function PlaneView() {
   const [solid, setSolid] = useState(false);
   const planned = chosen ?? surface?.vertices ?? usual(race.config?.lanes ?? []);
   const shown = SHOWN[shownAt] ?? "loss";
-  const vertices = (surface?.vertices ?? planned).map((lane) => member(members, lane));
+  const places = (surface?.vertices ?? planned).join();
+  const vertices = useMemo(() => places.split(",").map((lane) => member(members, Number(lane))), [members, places]);
   const differs = surface !== null && surface.vertices.join() !== planned.join();
   const done = surface !== null && measuredCount(surface) === placesOf(surface);
   const begin = task.phase === "idle" || recalled || differs ? "Measure the surface" : done ? "Measured" : "Go on";
@@ -96,7 +97,7 @@ export default function PlaneView() {
               )}
               <section aria-label="The ways between them">
                 <h4>The straight ways between them</h4>
-                <Ways surface={surface} vertices={vertices} shown={shown} />
+                <Ways corners={surface.corners} ways={surface.ways} vertices={vertices} shown={shown} />
                 <p className="hint">
                   W₀ itself, {plain(surface.plane.away)} away from the plane: loss{" "}
                   {writeTone(toneOf(surface.corners[3]?.loss, "loss"), "loss")}.
@@ -163,9 +164,15 @@ function tableOf(surface: Surface | null, vertices: readonly Vertex[]) {
 
 /** Whether there is a ridge on the ways between the solutions, and how high. */
 function findingOf(surface: Surface, vertices: readonly Vertex[]): string {
+  const [got, all] = [measuredCount(surface), placesOf(surface)];
+  const progress = got < all ? ` ${count(got)} of ${count(all)} places are measured.` : "";
+  return ridgeOf(surface, vertices) + progress;
+}
+
+function ridgeOf(surface: Surface, vertices: readonly Vertex[]): string {
   const ends = surface.corners.slice(0, 3);
   const about = `At step ${surface.step}, on ${plural(surface.plane.images, "training image")} (5 %, a few of each class at least)`;
-  if (ends.some((height) => height === null)) return `${about}: measuring.`;
+  if (ends.some((height) => height === null)) return `${about}.`;
   const ridges = surface.ways.map((way, at) => {
     const losses = way.flatMap((height) => (height ? [height.loss] : []));
     const top = Math.max(ends[at]?.loss ?? 0, ends[(at + 1) % 3]?.loss ?? 0);

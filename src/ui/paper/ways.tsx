@@ -1,4 +1,5 @@
 /** The loss along the straight ways between three solutions. */
+import { memo } from "react";
 import { CartesianGrid, Line, LineChart, ReferenceLine, ResponsiveContainer, Tooltip, XAxis, YAxis } from "recharts";
 import { profileOf, type Surface } from "../../store/paperplane.ts";
 import { percent } from "../numbers.ts";
@@ -6,17 +7,18 @@ import { useRem } from "../parts/rem.ts";
 import type { Shown } from "./levels.ts";
 import type { Vertex } from "./map.tsx";
 
-export function Ways({
-  surface,
-  vertices,
-  shown,
-}: {
-  readonly surface: Surface;
+interface Props extends Pick<Surface, "corners" | "ways"> {
   readonly vertices: readonly Vertex[];
   readonly shown: Shown;
-}) {
+}
+
+/** Apart from the surface's other places, which come many times a second. */
+export const Ways = memo(function Ways({ corners, ways, vertices, shown }: Props) {
   const rem = useRem();
-  const rows = profileOf(surface).map(({ at, height }) => ({ at, value: height && Number.isFinite(height[shown]) ? height[shown] : null }));
+  const rows = profileOf({ corners, ways }).map(({ at, height }) => ({
+    at,
+    value: height && Number.isFinite(height[shown]) ? height[shown] : null,
+  }));
   const round = [...vertices.slice(0, 3), vertices[0]];
   const write = (value: number) => (shown === "loss" ? value.toFixed(2) : percent(value, 0));
   return (
@@ -64,4 +66,4 @@ export function Ways({
       </ResponsiveContainer>
     </div>
   );
-}
+});
