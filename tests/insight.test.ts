@@ -92,14 +92,23 @@ describe("likeness of a race's lanes", () => {
     const tape = new Tape(race.gpu.software);
     const taps = new Map<string, Tensor>();
     const pixels = tape.apply(normalize, { pixels: batch.pixels }, { size: 16, mean: preprocess.mean, std: preprocess.std });
-    backbone.model.image.features({ ...frozenPass(tape), taps }, pixels);
-    const { run, read } = await program(tape, [...taps.values()]);
+    // What the last layer of each half gives, without the residual stream.
+    const bare = new Map<string, Tensor>();
+    const frozen = frozenPass(tape);
+    const linear: typeof frozen.linear = (site, x, sum) => {
+      const half = { out: "attention", fc2: "mlp" }[site.target];
+      if (half) bare.set(`block.${site.block}.${half}`, frozen.linear(site, x));
+      return frozen.linear(site, x, sum);
+    };
+    backbone.model.image.features({ ...frozen, linear, taps }, pixels);
+    const { run, read } = await program(tape, [...taps.values(), ...bare.values()]);
     for (const at of [0, 17]) {
       race.load(batch, images.subarray(at, at + 1));
       run();
       for (const [name, x] of taps) {
         const rows = await read(x);
         expect(x.shape).toEqual([5, 12]);
+        expect(relativeError(rows, await read(bare.get(name)!))).toBeLessThan(1e-5);
         const mean = Float64Array.from({ length: 12 }, (_, j) => [0, 1, 2, 3, 4].reduce((sum, t) => sum + rows[12 * t + j]! / 5, 0));
         for (const member of members) expect(relativeError(member.get(name)!.subarray(12 * at, 12 * at + 12), mean)).toBeLessThan(1e-5);
       }
