@@ -445,9 +445,9 @@ describe("before a race", () => {
     name: "two",
     classes: ["a", "b"],
     size: 64,
-    pixels: inMemory(new Uint8Array(), 0),
-    labels: new Uint32Array(),
-    sources: [],
+    pixels: inMemory(new Uint8Array(), 4),
+    labels: Uint32Array.of(0, 0, 1, 1),
+    sources: ["1", "2", "3", "4"],
   };
   const facts: ModelFacts = {
     model: "clip-tiny",

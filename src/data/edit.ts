@@ -3,9 +3,10 @@
  * over the indices and can be taken back by keeping the dataset before it.
  */
 
-import type { Dataset, Part, Pixels, Split } from "./dataset.ts";
+import type { Dataset, Part, Split } from "./dataset.ts";
 import { hashText } from "./hash.ts";
 import { tidyName } from "./paths.ts";
+import { joinPixels } from "./pixels.ts";
 import { classTable } from "./table.ts";
 
 /** A dataset, and the images that were taken out of it and can be put back. The bin's classes are their old ones. */
@@ -41,18 +42,21 @@ export function pickImages(dataset: Dataset, images: readonly number[]): Dataset
 export function joinImages(dataset: Dataset, more: Dataset): Dataset {
   const { classes, labels } = withClasses(dataset, more);
   const { digests, parts } = more;
+  const { files, ...rest } = dataset;
   const n = dataset.labels.length;
   const added = more.labels.length;
   return {
-    ...dataset,
+    ...rest,
     classes,
-    pixels: joinPlaces(dataset.pixels, more.pixels),
+    pixels: joinPixels(dataset.pixels, more.pixels),
     labels: joinColumns(
       dataset.labels,
       more.labels.map((label) => labels[label] ?? 0),
     ),
     sources: [...dataset.sources, ...more.sources],
     ...((dataset.digests || digests) && { digests: [...column(dataset.digests, n, ""), ...column(digests, added, "")] }),
+    // Only where the files of both are kept are all.
+    ...(files && more.files && { files: [...new Set([...files, ...more.files])] }),
     ...((dataset.parts || parts) && { parts: [...column(dataset.parts, n, null), ...column(parts, added, null)] }),
   };
 }
@@ -204,21 +208,6 @@ function withClasses(dataset: Dataset, more: Dataset): { readonly classes: reado
   const classes = [...dataset.classes];
   const labels = more.classes.map((name) => known.get(name) ?? classes.push(name) - 1);
   return { classes, labels };
-}
-
-/** Images of one pack stay in one pack, however often they go to the bin and come back. */
-function joinPlaces(a: Pixels, b: Pixels): Pixels {
-  const packs = [...a.packs];
-  const known = new Map(packs.map((pack, at) => [pack, at]));
-  const at = b.packs.map((pack) => known.get(pack) ?? packs.push(pack) - 1);
-  return {
-    packs,
-    pack: joinColumns(
-      a.pack,
-      b.pack.map((pack) => at[pack] ?? 0),
-    ),
-    row: joinColumns(a.row, b.row),
-  };
 }
 
 function joinColumns<T extends Uint16Array | Uint32Array>(a: T, b: T): T {

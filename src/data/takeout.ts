@@ -3,6 +3,8 @@
 // The build without bundled codecs: every browser that has WebGPU deflates by itself.
 import { BlobReader, TextReader, ZipWriter } from "@zip.js/zip.js/lib/zip-core-custom.js";
 import type { Dataset, Part } from "./dataset.ts";
+import { readHeader } from "./header.ts";
+import { fileOf } from "./original.ts";
 import { isSystemFolder } from "./paths.ts";
 import { readPixels } from "./pixels.ts";
 import { toRgba } from "./table.ts";
@@ -63,6 +65,21 @@ export async function writeZip(dataset: Dataset, options: TakeoutOptions): Promi
   for (const [top, lines] of tables) await writer.add(`${top}metadata.csv`, new TextReader(`${lines.join("\n")}\n`), { level: 6 });
   await writer.close();
   return blob();
+}
+
+const ENDINGS: Readonly<Record<string, string>> = { JPEG: "jpg" };
+
+/**
+ * The file that an image came from, named after its source and its kind.
+ * @throws Error when it is not kept, or lost
+ */
+export async function asGiven(dataset: Dataset, image: number): Promise<{ readonly name: string; readonly blob: Blob }> {
+  const blob = await fileOf(dataset, image);
+  const { format } = readHeader(new Uint8Array(await blob.arrayBuffer()));
+  const ending = ENDINGS[format] ?? format.toLowerCase();
+  const [, stem = "", own = ""] = /^(.*?)(?:\.([^./]*))?$/s.exec(dataset.sources[image] ?? "") ?? [];
+  const fits = own.toLowerCase() === ending || (ending === "jpg" && /^jpe?g$/i.test(own));
+  return { name: `${stem}.${fits ? own : ending}`, blob };
 }
 
 /** What the model sees of an image, as a PNG named after its source. */

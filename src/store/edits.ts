@@ -8,6 +8,8 @@ import { useSetup } from "./setup.ts";
 /** Everything that an edit changes. Datasets share their pixels, so a state costs some 20 bytes for each image. */
 interface State {
   readonly dataset: Dataset | null;
+  /** See `useImages`. */
+  readonly set: number;
   readonly prepared: Preprocess | null;
   readonly report: ImportReport | null;
   readonly bin: Dataset | null;
@@ -69,15 +71,20 @@ function step(from: "past" | "future", to: "past" | "future", word: string): voi
   become(last.state);
 }
 
+/** When what it could bring back has been removed from the browser's storage. */
+export function forgetHistory(): void {
+  useEdits.setState({ past: [], future: [], bin: null, said: "" });
+}
+
 /** Makes a step of every change that comes from elsewhere: an import, a sample set, images cleared. */
 export function followImages(): () => void {
-  return useImages.subscribe(({ dataset }, { dataset: before, prepared, report }) => {
+  return useImages.subscribe(({ dataset }, { dataset: before, set, prepared, report }) => {
     if (moving || dataset === before) return;
     const { past, bin } = useEdits.getState();
     const joined = before !== null && dataset !== null && continues(dataset, before);
     // Nothing is lost where nothing was.
     if (before || past.length > 0) {
-      const state = { dataset: before, prepared, report, bin, sample: useSetup.getState().sample };
+      const state = { dataset: before, set, prepared, report, bin, sample: useSetup.getState().sample };
       remember({ name: nameOf(dataset, before, joined), state }, "");
     }
     if (!joined) useEdits.setState({ bin: null });
@@ -98,8 +105,8 @@ function continues(dataset: Dataset, before: Dataset): boolean {
 }
 
 function now(): State {
-  const { dataset, prepared, report } = useImages.getState();
-  return { dataset, prepared, report, bin: useEdits.getState().bin, sample: useSetup.getState().sample };
+  const { dataset, set, prepared, report } = useImages.getState();
+  return { dataset, set, prepared, report, bin: useEdits.getState().bin, sample: useSetup.getState().sample };
 }
 
 function remember(step: Step, said: string): void {

@@ -1,5 +1,6 @@
 /** The images of this tab outlive it: every change to them is kept, and a reload finds them as they were. */
 import { canKeep, claim, enter, forget, keep, recall, type Shelved, shelved, tidy } from "../data/shelf.ts";
+import { forgetHistory } from "./edits.ts";
 import { clearImages, loadSample, showKept, useImages } from "./images.ts";
 import { useSetup } from "./setup.ts";
 
@@ -62,7 +63,9 @@ export async function removeKept(id: string): Promise<void> {
     await forget(id);
     release();
   }
-  if (!useImages.getState().importing) await tidy();
+  if (useImages.getState().importing) return;
+  forgetHistory();
+  await tidy();
 }
 
 export async function removeAllKept(): Promise<void> {

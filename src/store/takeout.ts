@@ -34,7 +34,10 @@ export async function takeOut(parts: boolean): Promise<void> {
   };
   try {
     // Fetched when it is asked for, as are the parts: nobody waits for them who only looks.
-    const [{ asPng, writeZip }, { PLACES, Surveyor }] = await Promise.all([import("../data/takeout.ts"), import("../data/surveyor.ts")]);
+    const [{ asGiven, asPng, writeZip }, { PLACES, Surveyor }] = await Promise.all([
+      import("../data/takeout.ts"),
+      import("../data/surveyor.ts"),
+    ]);
     const surveyor = new Surveyor();
     // What few shots leave out is training data all the same.
     const places = await surveyor.places(dataset, { ...useSetup.getState().config, amount: "all" }).finally(() => surveyor.close());
@@ -44,7 +47,8 @@ export async function takeOut(parts: boolean): Promise<void> {
     };
     const zip = await writeZip(dataset, {
       ...(parts && { partOf }),
-      fileOf: (image) => asPng(dataset, image),
+      // A file that is lost is no reason to lose the picture.
+      fileOf: (image) => (dataset.files ? asGiven(dataset, image).catch(() => asPng(dataset, image)) : asPng(dataset, image)),
       onProgress,
       signal: mine.signal,
     });

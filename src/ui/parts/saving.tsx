@@ -1,8 +1,8 @@
 /** A chart to take away: as PNG for slides, as SVG for print. */
 import { Popover } from "radix-ui";
 import { type RefObject, useState } from "react";
-import { save } from "../../store/save.ts";
 import { slug } from "../../store/names.ts";
+import { save } from "../../store/save.ts";
 import { Icon } from "./icon.tsx";
 
 interface Props {
