@@ -45,10 +45,10 @@ test(
     await plant(page, {
       [`models/toy/vit/${revision}/model.safetensors`]: 3 * 2 ** 20,
       [`models/toy/other/${revision}/config.json`]: 2048,
-      "images/leaves/pixels": 2 ** 20,
-      "images/leaves/names": 1024,
       "tuning/some%20GPU.json": 5000,
     });
+    await page.getByRole("button", { name: "Load sample" }).click();
+    await page.getByText("600 images in 10 classes").waitFor({ timeout: LONG.timeout });
     await page.getByRole("button", { name: "Light or dark" }).click();
 
     const menu = page.getByRole("button", { name: "This page" });
@@ -56,7 +56,7 @@ test(
     await page.getByRole("menuitem", { name: "Storage" }).click();
     const dialog = page.getByRole("dialog", { name: "Storage" });
     await expect.poll(() => shelf(dialog, "Models of the Hub").innerText(), LONG).toMatch(/3\.0 MiB[\s\S]*toy\/vit not finished/);
-    expect(await shelf(dialog, "Images").innerText()).toMatch(/leaves\s*1\.0 MiB/);
+    expect(await shelf(dialog, "Images").innerText()).toMatch(/Land from space, 600 images\s*[\d.]+ MiB/);
     expect(await shelf(dialog, "Runs").innerText()).toMatch(/nothing/);
     expect(await shelf(dialog, "Kernel choices").innerText()).toMatch(/some GPU\s*5 KiB/);
     expect(await shelf(dialog, "Settings").innerText()).toMatch(/Light or dark/);
@@ -64,22 +64,26 @@ test(
     expect(await dialog.innerText()).toMatch(/in use, by the browser's count, of [\d.]+ GiB/);
 
     const images = shelf(dialog, "Images");
-    await images.getByRole("button", { name: "Remove leaves" }).click();
+    await images.getByRole("button", { name: "Remove Land from space, 600 images" }).click();
     expect(await focused(page)).toBe("Keep");
     await page.keyboard.press("Enter");
     expect(await focused(page)).toBe("Remove");
-    expect(await images.innerText()).toContain("leaves");
-    await images.getByRole("button", { name: "Remove leaves" }).click();
+    expect(await images.innerText()).toContain("Land from space");
+    await images.getByRole("button", { name: "Remove Land from space, 600 images" }).click();
     await images.getByRole("button", { name: "Yes, remove" }).click();
     await expect.poll(() => images.innerText(), LONG).toMatch(/nothing/);
     expect(await focused(page)).toBe("Images");
-    const left = await page.evaluate(async () => {
-      const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle("images");
-      const names: string[] = [];
-      for await (const name of (folder as unknown as { keys(): AsyncIterable<string> }).keys()) names.push(name);
-      return names;
-    });
-    expect(left).toEqual([]);
+    const left = () =>
+      page.evaluate(async () => {
+        const names: string[] = [];
+        type Folder = FileSystemDirectoryHandle & { entries(): AsyncIterable<[string, Folder | FileSystemFileHandle]> };
+        const walk = async (folder: Folder): Promise<void> => {
+          for await (const [name, entry] of folder.entries()) await (entry.kind === "file" ? names.push(name) : walk(entry as Folder));
+        };
+        await walk((await (await navigator.storage.getDirectory()).getDirectoryHandle("images")) as Folder);
+        return names;
+      });
+    await expect.poll(left, LONG).toEqual([]);
 
     const models = shelf(dialog, "Models of the Hub");
     await models.getByRole("button", { name: "Remove all of Models of the Hub" }).click();

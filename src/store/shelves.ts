@@ -1,8 +1,10 @@
 /** All that the page keeps on this machine, shelf by shelf. What is kept anew gets a line at the end. */
 import { Hub } from "../train/hub.ts";
 import { openStore } from "../train/opfs.ts";
+import { listKept, removeKept } from "./keeping.ts";
 import { forgetDownload } from "./models.ts";
 import { copySize, removeCopy } from "./offline.ts";
+import { listRuns, removeRun } from "./runs.ts";
 
 export interface Item {
   readonly id: string;
@@ -71,6 +73,20 @@ const copy: Shelf = {
 
 const SETTINGS: Readonly<Record<string, string>> = { theme: "Light or dark", tour: "Whether you have seen the tour" };
 
+const images: Shelf = {
+  title: "Images",
+  says: "Image sets: their files, as the models see them, and what you did to them. The files on your disk are not touched.",
+  list: async () => (await listKept()).map(({ id, name, images: count, bytes }) => ({ id, title: `${name}, ${count} images`, bytes })),
+  remove: removeKept,
+};
+
+const runs: Shelf = {
+  title: "Runs",
+  says: "Settings, curves and results of earlier races. A removed one can be brought back from its file, if you saved it.",
+  list: async () => (await listRuns()).map(({ id, name, bytes }) => ({ id, title: name, bytes })),
+  remove: removeRun,
+};
+
 const settings: Shelf = {
   title: "Settings",
   says: "Choices about the page. The settings of a race are in its address and nowhere else.",
@@ -81,8 +97,8 @@ const settings: Shelf = {
 
 export const SHELVES: readonly Shelf[] = [
   models,
-  folder("images", "Images", "Image sets, decoded and resized. The files that they came from are where they were."),
-  folder("runs", "Runs", "Settings, curves and results of earlier races."),
+  images,
+  runs,
   folder(
     "tuning",
     "Kernel choices",

@@ -56,8 +56,10 @@ class Classifier(torch.nn.Module):
         if self.linear: self.head = torch.nn.Linear(width, CLASSES)
         self.register_buffer("classes", torch.zeros(CLASSES, clip.config.projection_dim))
     def forward(self, x):
-        features = self.tower(pixel_values=x).pooler_output
-        if self.linear: return self.head(features)
+        seen = self.tower(pixel_values=x)
+        # As CLIPForImageClassification has it: the mean over the patches.
+        if self.linear: return self.head(seen.last_hidden_state[:, 1:].mean(1))
+        features = seen.pooler_output
         return self.scale.exp() * unit(self.projection(features)) @ self.classes.T
 
 @torch.no_grad()

@@ -8,7 +8,8 @@ import { useSetup } from "../../store/setup.ts";
 import { count } from "../numbers.ts";
 
 export function Balance({ dataset, places }: { readonly dataset: Dataset; readonly places: Places | null }) {
-  const seed = useSetup(({ config }) => config.seed);
+  const { setBalance } = useSetup();
+  const { seed, balance } = useSetup(({ config }) => config);
   const table = useMemo(() => classTable(dataset).filter((row) => row.count > 0), [dataset]);
   const [text, setText] = useState("");
   const [first] = table;
@@ -27,6 +28,12 @@ export function Balance({ dataset, places }: { readonly dataset: Dataset; readon
           The largest class, <bdi>{largest.name}</bdi>, has {times < 1.95 ? times.toFixed(1) : count(Math.round(times))} times as many
           images as the smallest, <bdi>{smallest.name}</bdi>: {count(largest.count)} and {count(smallest.count)}.
         </p>
+      )}
+      {times > 1 && (
+        <label className="check">
+          <input type="checkbox" checked={balance} onChange={(event) => setBalance(event.target.checked)} />
+          weigh classes equally in the loss
+        </label>
       )}
       <form
         className="row"

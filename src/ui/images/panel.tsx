@@ -50,7 +50,7 @@ export function ImagesPanel() {
         {!importing && <NewClass first={dataset === null} />}
         <History />
       </div>
-      <p className="hint private">Your images stay in this tab: nothing is uploaded.</p>
+      <p className="hint private">Your images stay on this computer: nothing is uploaded.</p>
       <Suspense>
         <Opened />
       </Suspense>
