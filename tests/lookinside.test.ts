@@ -118,7 +118,7 @@ async function lookIntoConfusions(page: Page, closer: Locator): Promise<void> {
   const counts = rows.map((row) => row.slice(1).map(Number));
   expect(counts.flat().reduce((a, b) => a + b, 0)).toBe(TESTED);
   const right = counts.reduce((sum, row, i) => sum + (row[i] ?? 0), 0);
-  await expect.poll(() => closer.innerText()).toContain(`LoRA got ${TESTED - right} of ${TESTED} images wrong`);
+  await expect.poll(() => closer.innerText(), LONG).toContain(`LoRA got ${TESTED - right} of ${TESTED} images wrong`);
   await button(closer, "Chart").click();
 
   // By keyboard: each cell says what it is, and opens as many images as it says.
@@ -210,7 +210,7 @@ async function lookIntoEmbeddings(page: Page, closer: Locator): Promise<void> {
   await button(closer, `Embed ${TESTED} test images`).click();
   const before = closer.getByRole("listbox", { name: /^Before training/ });
   await before.waitFor(LONG);
-  await expect.poll(() => closer.innerText()).toMatch(/Neighbours are of the image's class for [\d.]+ %.*with LoRA.*two axes hold/);
+  await expect.poll(() => closer.innerText(), LONG).toMatch(/Neighbours are of the image's class for [\d.]+ %.*with LoRA.*two axes hold/);
   await before.focus();
   const spoken = () => before.getByRole("option").textContent();
   const first = await spoken();

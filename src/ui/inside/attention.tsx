@@ -77,7 +77,7 @@ function Offer({ answered: { dataset, images }, disabled }: { readonly answered:
           </button>
         )}
       </div>
-      <ul className="offer">
+      <ul className="choices">
         {offered.map((image) => (
           <li key={image.name}>
             <button
