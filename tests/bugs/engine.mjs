@@ -271,7 +271,7 @@ export const engine = [
   [
     "race: a whole evaluation is queued before its plan is timed",
     "src/train/race.ts",
-    "await evaluation.plan.pace.learned;",
+    "await plan.pace.learned;",
     "",
     test("pace", "waits in an evaluation"),
   ],

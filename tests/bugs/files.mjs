@@ -247,7 +247,13 @@ export const files = [
     "if (size < 0) throw",
     test("spoiled", "gzip and zip bombs"),
   ],
-  ["decode: WebP lies as it was held", "src/data/decode.ts", 'format === "WebP" ? takeTurn(bytes) : 1', "1", test("pillow")],
+  [
+    "decode: WebP lies as it was held",
+    "src/data/decode.ts",
+    'format === "WebP" ? takeTurn(bytes) : [bytes, 1]',
+    "[bytes, 1] as const",
+    test("pillow"),
+  ],
   [
     "decode: what is transparent turns black",
     "src/data/decode.ts",

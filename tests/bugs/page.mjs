@@ -34,10 +34,10 @@ export const page = [
   ],
   [
     "warnings: a class with one image counts as held out",
-    "src/store/warnings.ts",
-    "count - 1))",
-    "count))",
-    test("warnings", "held out are counted"),
+    "src/data/split.ts",
+    "Math.min(wanted, left - 1)",
+    "Math.min(wanted, left)",
+    test("data", "the test set is the same"),
   ],
   [
     "page: a damaged model is found out when training begins",
