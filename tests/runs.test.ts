@@ -48,11 +48,14 @@ async function smallSet(): Promise<string> {
   return path;
 }
 
+const openRuns = (page: Page) => page.getByRole("tab", { name: "Runs" }).click();
+
 /** Opens the page with images in it. What fails is told together with what the page showed. */
 async function visit(hash: string, story: (page: Page) => Promise<void>): Promise<void> {
   const { page, problems } = await open(browser, `${app.url}#${hash}`);
   try {
     await drop(page, region(page, "Images"), [images]);
+    await openRuns(page);
     await story(page);
   } catch (cause) {
     const shown = await page.locator("body").innerText({ timeout: 5000 }).catch(String);
@@ -128,6 +131,7 @@ test(
       await expect.poll(() => loss.innerText(), LONG).toMatch(/mean over 2 seeds: LoRA [\d.]+, RandLoRA [\d.]+\. Band: least to greatest/);
 
       await page.reload();
+      await openRuns(page);
       await expect.poll(() => rows(page).count(), LONG).toBe(2);
       await button(rows(page), /^Open /).click();
       const run = page.getByRole("article");
