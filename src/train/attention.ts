@@ -75,7 +75,8 @@ export async function gazeOf(
   const rows: Float32Array[] = [];
   for (let first = 0, blocks = 1; first < blocks; ) {
     const { tape, taps } = record();
-    const all = Array.from({ length: taps.size }, (_, block) => taps.get(`block.${block}.weights`) as Tensor);
+    // Put there block by block.
+    const all = [...taps].flatMap(([name, tap]) => (name.endsWith(".weights") ? [tap] : []));
     const some = all.slice(first, first + Math.max(1, Math.floor(kept / byteLength(all[first] as Tensor))));
     for (const [i, weights] of (await runOnce(gpu, kernels, tape, some)).entries()) {
       const [heads, , stride] = (some[i] as Tensor).shape as [number, number, number];
