@@ -101,11 +101,13 @@ describe("likeness of a race's lanes", () => {
       return frozen.linear(site, x, sum);
     };
     backbone.model.image.features({ ...frozen, linear, taps }, pixels);
-    const { run, read } = await program(tape, [...taps.values(), ...bare.values()]);
+    const halves = [...taps].filter(([name]) => !name.endsWith(".weights"));
+    expect(halves).toHaveLength(4);
+    const { run, read } = await program(tape, [...halves.map(([, x]) => x), ...bare.values()]);
     for (const at of [0, 17]) {
       race.load(batch, images.subarray(at, at + 1));
       run();
-      for (const [name, x] of taps) {
+      for (const [name, x] of halves) {
         const rows = await read(x);
         expect(x.shape).toEqual([5, 12]);
         expect(relativeError(rows, await read(bare.get(name)!))).toBeLessThan(1e-5);

@@ -62,7 +62,8 @@ export async function featuresOf(
     const { model } = backbone.through(lane?.own ?? new Map());
     const { mean, std } = preprocess;
     model.image.features(pass, tape.apply(normalize, { pixels: batch.pixels }, { size: model.image.size, mean, std }));
-    const pooled = [...taps].map(([name, x]) => {
+    const halves = [...taps].filter(([name]) => !name.endsWith(".weights"));
+    const pooled = halves.map(([name, x]) => {
       const y = tape.apply(pool, { x }, { tokens: model.image.tokens, kind: "mean" });
       y.buffer = storage(gpu, byteLength(y), name);
       return [name, y] as const;
