@@ -235,7 +235,7 @@ describe("comparison", () => {
       "No difference beyond chance between RandLoRA and LoRA: 78.3 % against 75.8 % of 120 test images: 2.5 points, 95 % interval −3.6 to 8.6 (p = 0.58). To see a difference this small would take about 1,400 test images.",
     );
     expect(say(70, 22, 8, 20)).toBe(
-      "LoRA is ahead of RandLoRA by more than chance gives: 76.7 % against 65.0 % of 120 test images: 11.7 points, 95 % interval 2.6 to 20.8 (p = 0.016).",
+      "LoRA is ahead of RandLoRA by more than chance gives: 76.7 % against 65.0 % of 120 test images: 11.7 points, 95 % interval 2.8 to 20.6 (p = 0.016).",
     );
     expect(say(70, 14, 6, 20)).toContain("No difference beyond chance between LoRA and RandLoRA");
     expect(say(50, 40, 2, 8)).toContain("(p < 0.001)");

@@ -45,7 +45,7 @@ export interface PairedComparison {
  * One seed: p is McNemar's exact test, which speaks of these two trained models on images like these and not of another seed.
  * Several: the greater of two p values. One flips the signs of the images' differences, exactly, and so asks about other images with
  * these models. The other treats images and seeds as drawn at random (crossed random effects; t with Satterthwaite's degrees of
- * freedom, after Clark 1973) and so asks about both. The interval is the second's, with one image more on either side, so that no
+ * freedom, after Clark 1973) and so asks about both. The interval is the second's, with half an image more on either side, so that no
  * disagreement does not read as no doubt (after Agresti and Min 2005). Throws when images or seeds differ.
  */
 export function comparePaired(a: readonly Uint8Array[], b: readonly Uint8Array[]): PairedComparison {
