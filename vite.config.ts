@@ -61,7 +61,7 @@ export default defineConfig({
     },
   },
   // What only a worker imports would be found when it is first asked for, and the development server would reload the page.
-  optimizeDeps: { entries: ["index.html", "src/*/worker.ts"] },
+  optimizeDeps: { entries: ["index.html", "src/*/*worker.ts"] },
   test: {
     include: ["tests/*.test.ts"],
     environment: "node",
