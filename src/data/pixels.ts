@@ -9,12 +9,6 @@ export function inMemory(bytes: Uint8Array, count: number): Pixels {
   return { packs: [bytes], pack: new Uint16Array(count), row: Uint32Array.from({ length: count }, (_, i) => i) };
 }
 
-/** The places of some images, in the order of `images`. */
-export function pickPixels({ packs, pack, row }: Pixels, images: ArrayLike<number>): Pixels {
-  const kept = Array.from(images);
-  return { packs, pack: Uint16Array.from(kept, (i) => pack[i] ?? 0), row: Uint32Array.from(kept, (i) => row[i] ?? 0) };
-}
-
 /** Bytes of a pack in memory. */
 const BLOCK = 2 ** 24;
 

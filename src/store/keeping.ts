@@ -68,10 +68,6 @@ export async function removeKept(id: string): Promise<void> {
   await tidy();
 }
 
-export async function removeAllKept(): Promise<void> {
-  for (const { id } of await shelved()) await removeKept(id);
-}
-
 async function newest(): Promise<string | undefined> {
   return (await shelved().catch(() => [])).find(({ sample }) => sample === null)?.id;
 }

@@ -60,7 +60,7 @@ function Chart({ drawn }: { readonly drawn: readonly Drawn[] }) {
   const longest = Math.max(...drawn.map(({ name }) => name.length));
   const ends = drawn.map(({ name, color, mean }) => {
     const last = mean.findLastIndex((share) => share > 10 * DUST);
-    return { name, color, x: Math.max(1, last + 1), y: mean[Math.max(0, last)] ?? 1 };
+    return { id: name, name, color, x: Math.max(1, last + 1), y: mean[Math.max(0, last)] ?? 1 };
   });
   const of =
     (values: readonly number[]) =>
@@ -127,7 +127,7 @@ function Chart({ drawn }: { readonly drawn: readonly Drawn[] }) {
               isAnimationActive={false}
             />
           ))}
-          <EndLabels labels={ends.map((end) => ({ ...end, id: end.name }))} />
+          <EndLabels labels={ends} />
         </ComposedChart>
       </ResponsiveContainer>
     </div>
