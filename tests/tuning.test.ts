@@ -7,7 +7,7 @@ import { type Matmul, matmul } from "../src/ops/matmul.ts";
 import type { Given, Launch, Recorder, Variant } from "../src/tensor/op.ts";
 import { Tape } from "../src/tensor/tape.ts";
 import { tensor } from "../src/tensor/tensor.ts";
-import { type Tuning, tune } from "../src/tensor/tuning.ts";
+import { forgetGuesses, type Tuning, tune } from "../src/tensor/tuning.ts";
 import { choiceKey, choicesOf, type Trial } from "../src/tensor/variant.ts";
 import { Backbone } from "../src/train/backbone.ts";
 import { keepChoices, recallChoices } from "../src/train/choices.ts";
@@ -98,6 +98,31 @@ describe("a choice", () => {
     const [key] = tape.untuned.keys();
     expect([[...on.tuned], [...on.guessed]]).toEqual([[[key, "slow"]], [key]]);
     expect(scaling(on, slow, quick).tape.untuned.size).toBe(0);
+  });
+
+  test("is looked for first where it matters most", async () => {
+    for (const [problem, other] of [
+      ["first", "second"],
+      ["second", "first"],
+    ] as const) {
+      const on = card();
+      const tape = new Tape(false, choicesOf(on));
+      for (const name of ["first", "second"]) tape.pick(name, [slow, quick], scale);
+      for (let use = 0; use < 9; use++) tape.pick(problem, [slow, quick], scale);
+      await hasTuned(on, tape);
+      expect(Array.from(on.tuned.keys(), (key) => key.replace(/ #.*/, ""))).toEqual([problem, other]);
+    }
+  });
+
+  test("is measured after all when the guess is forgotten", async () => {
+    const on = card();
+    await hasTuned(on, scaling(on, slow, quick).tape, { budget: 0 });
+    forgetGuesses(on);
+    expect([on.tuned.size, on.guessed.size]).toEqual([0, 0]);
+    await hasTuned(on, scaling(on, slow, quick).tape);
+    expect(scaling(on, slow, quick).picked).toBe("quick");
+    forgetGuesses(on);
+    expect(scaling(on, slow, quick).picked).toBe("quick");
   });
 
   test("stays open on a software adapter, and for what is run once", async () => {

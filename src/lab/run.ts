@@ -1,7 +1,7 @@
 /** The whole of it: kernels against their definitions, ceilings, training steps, and where their time goes. */
 import type { Gpu } from "../gpu/device.ts";
 import { Kernels } from "../gpu/kernel.ts";
-import { tune } from "../tensor/tuning.ts";
+import { forgetGuesses, tune } from "../tensor/tuning.ts";
 import type { Backbone } from "../train/backbone.ts";
 import { adapterOf } from "../train/catalog.ts";
 import { type Agreement, agreement } from "./agreement.ts";
@@ -135,6 +135,7 @@ function stepPart(model: TowerName, method: string, { batch, verify, profile }: 
       const { gpu, kernels } = backbone;
       let race = await open();
       // Someone who waits for a race is not kept waiting for the last variant; here nothing is left to a guess.
+      forgetGuesses(gpu);
       if (await tune(gpu, kernels, recordSteps(race), { budget: TUNE_MS })) {
         race.destroy();
         race = await open();

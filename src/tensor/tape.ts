@@ -17,6 +17,12 @@ interface Node extends Applied {
 }
 
 /** Tensors that lie one after the other in a whole: what is computed of one is the gradient of the other. */
+/** A problem whose fastest variant is not known. */
+export interface Untuned extends Trial {
+  /** How often the tape runs it. */
+  uses: number;
+}
+
 interface Stacking {
   readonly whole: Tensor;
   readonly parts: readonly Tensor[];
@@ -33,10 +39,10 @@ export class Tape implements Recorder {
   readonly software: boolean;
   readonly launches: Launch[] = [];
   /** Problems with several variants of which the fastest is not known, by the key of their choice. */
-  readonly untuned = new Map<string, Trial>();
+  readonly untuned = new Map<string, Untuned>();
   readonly #choices: ((problem: string, trial: Trial) => Choice) | undefined;
-  /** What was picked so far: index of the variant, by problem. */
-  readonly #picked = new Map<string, number>();
+  /** What was picked so far, by problem. */
+  readonly #picked = new Map<string, { readonly which: number; readonly untuned?: Untuned }>();
   readonly #nodes: (Node | Stacking)[] = [];
   readonly #once: { readonly op: AnyOp; readonly inputs: Node["inputs"]; readonly made: string; readonly y: Tensor }[] = [];
   /** By the first result. */
@@ -60,23 +66,26 @@ export class Tape implements Recorder {
   }
 
   pick<V extends Variant>(problem: string, variants: readonly V[], trial: (r: Recorder, variant: V, given: Given) => void): V {
-    let which = this.#picked.get(problem) ?? -1;
-    if (which < 0) {
-      which = this.#choose(problem, {
+    let picked = this.#picked.get(problem);
+    if (!picked) {
+      picked = this.#choose(problem, {
         names: variants.map(({ name }) => name),
         record: (r, index, given) => trial(r, variants[index] as V, given),
       });
-      this.#picked.set(problem, which);
+      this.#picked.set(problem, picked);
     }
-    return variants[which] as V;
+    if (picked.untuned) picked.untuned.uses++;
+    return variants[picked.which] as V;
   }
 
-  #choose(problem: string, trial: Trial): number {
-    if (!this.#choices || trial.names.length < 2) return 0;
+  #choose(problem: string, trial: Trial): { readonly which: number; readonly untuned?: Untuned } {
+    if (!this.#choices || trial.names.length < 2) return { which: 0 };
     const { key, fastest } = this.#choices(problem, trial);
     const which = trial.names.indexOf(fastest ?? "");
-    if (which < 0) this.untuned.set(key, trial);
-    return Math.max(0, which);
+    if (which >= 0) return { which };
+    const untuned = { ...trial, uses: 0 };
+    this.untuned.set(key, untuned);
+    return { which: 0, untuned };
   }
 
   /** Records the op's forward and remembers it for `backward`. The result needs a gradient if any input does. */

@@ -43,7 +43,16 @@ try {
   await phase("starting");
   await button("Train").click();
   const race = page.getByRole("region", { name: "Race", exact: true });
+  // What the page says that it does until then, and when it began to.
+  const said = new Map();
+  const listening = setInterval(async () => {
+    const text = await race.getByRole("status").first().innerText().catch(() => "");
+    const doing = text.replace(/\d.*$/s, "").trim();
+    if (doing && !said.has(doing)) said.set(doing, since());
+  }, 50);
   await race.getByText(new RegExp(`step [1-9]\\d* / ${steps}`)).waitFor({ timeout: 600_000 });
+  clearInterval(listening);
+  for (const [doing, at] of said) console.log(`  ${at} ${doing}`);
   console.log(`first step shown after ${since()}`);
   await phase("training");
   await race.getByText("Done", { exact: true }).waitFor({ timeout: 600_000 });

@@ -285,6 +285,20 @@ export const engine = [
     test("tuning", "wherever that stands"),
   ],
   [
+    "tuning: what matters least comes first",
+    "src/tensor/tuning.ts",
+    "b.uses * b.ms - a.uses * a.ms",
+    "a.uses * a.ms - b.uses * b.ms",
+    test("tuning", "matters most"),
+  ],
+  [
+    "tuning: uses are not counted",
+    "src/tensor/tape.ts",
+    "picked.untuned.uses++",
+    "picked.untuned.uses = 1",
+    test("tuning", "matters most"),
+  ],
+  [
     "tuning: scratch buffers are left",
     "src/tensor/tuning.ts",
     "for (const buffer of buffers) buffer.destroy();",
