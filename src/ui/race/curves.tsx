@@ -1,4 +1,5 @@
 /** Lines over steps with labels at their ends, a quiet grid and a crosshair shared with the other charts of the race. */
+import { useMemo } from "react";
 import { CartesianGrid, Line, LineChart, ResponsiveContainer, Tooltip, XAxis, YAxis } from "recharts";
 import { count } from "../numbers.ts";
 import { useRem } from "../parts/rem.ts";
@@ -39,56 +40,68 @@ export interface Props<R extends Row> {
 export function Curves<R extends Row>({ label, rows, curves, steps, top, write, alone = false }: Props<R>) {
   const rem = useRem();
   const labelled = curves.filter((curve) => curve.labelled);
-  const ticks = ticksTo(top ?? greatest(rows, curves));
+  const peak = peakOf(top ?? greatest(rows, curves));
   const longest = Math.max(0, ...labelled.map(({ name }) => name.length));
+  const data = useMemo(() => [...rows], [rows]);
+  const margin = useMemo(() => ({ top: 0.5 * rem, right: (0.7 + 0.52 * longest) * rem, bottom: 0, left: 0 }), [rem, longest]);
+  // The library works everything out anew where an axis is another object: with each batch it is the same one.
+  const axes = useMemo(() => <Axes steps={steps} peak={peak} write={write} />, [steps, peak, write]);
   return (
     <div className="chart">
       <ResponsiveContainer width="100%" height="100%">
-        <LineChart
-          data={[...rows]}
-          {...(!alone && { syncId: "race" })}
-          syncMethod={nearestTick}
-          title={label}
-          margin={{ top: 0.5 * rem, right: (0.7 + 0.52 * longest) * rem, bottom: 0, left: 0 }}
-        >
-          <CartesianGrid vertical={false} stroke="var(--grid)" />
-          <XAxis
-            dataKey="step"
-            type="number"
-            domain={[0, steps]}
-            tickCount={4}
-            allowDecimals={false}
-            height={1.5 * rem}
-            tickMargin={0.25 * rem}
-            tickFormatter={(step: number) => count(step)}
-            stroke="var(--axis)"
-            tickLine={false}
-          />
-          <YAxis
-            domain={[0, ticks.at(-1) ?? 1]}
-            ticks={ticks}
-            interval="preserveStartEnd"
-            width={3.1 * rem}
-            tickMargin={0.25 * rem}
-            tickFormatter={(value: number) => write(value, ticks[1])}
-            axisLine={false}
-            tickLine={false}
-          />
+        <LineChart data={data} {...(!alone && { syncId: "race" })} syncMethod={nearestTick} title={label} margin={margin}>
+          {axes}
           <Tooltip
             isAnimationActive={false}
-            cursor={{ stroke: "var(--axis)" }}
+            cursor={CURSOR}
             content={({ active, payload }) => {
               const row = (payload[0] as { payload?: R } | undefined)?.payload;
               return active && row ? <Reading row={row} curves={curves} write={write} /> : null;
             }}
           />
-          {/* Unseen: the crosshair wants a line of the library's own. */}
-          <Line dataKey={onAxis} stroke="none" dot={false} activeDot={false} isAnimationActive={false} />
+          {UNSEEN}
           <Paths rows={rows} curves={curves} />
           <EndLabels labels={labelled.flatMap((curve) => endOf(curve, rows))} />
         </LineChart>
       </ResponsiveContainer>
     </div>
+  );
+}
+
+const CURSOR = { stroke: "var(--axis)" };
+const onAxis = () => 0;
+/** The crosshair wants a line of the library's own. */
+const UNSEEN = <Line dataKey={onAxis} stroke="none" dot={false} activeDot={false} isAnimationActive={false} />;
+
+function Axes({ steps, peak, write }: Pick<Props<Row>, "steps" | "write"> & { readonly peak: number }) {
+  const rem = useRem();
+  const ticks = [0, 0.25, 0.5, 0.75, 1].map((share) => share * peak);
+  return (
+    <>
+      <CartesianGrid vertical={false} stroke="var(--grid)" />
+      <XAxis
+        dataKey="step"
+        type="number"
+        domain={[0, steps]}
+        tickCount={4}
+        allowDecimals={false}
+        height={1.5 * rem}
+        tickMargin={0.25 * rem}
+        tickFormatter={(step: number) => count(step)}
+        stroke="var(--axis)"
+        tickLine={false}
+      />
+      <YAxis
+        domain={[0, peak]}
+        ticks={ticks}
+        interval="preserveStartEnd"
+        width={3.1 * rem}
+        tickMargin={0.25 * rem}
+        tickFormatter={(value: number) => write(value, ticks[1])}
+        axisLine={false}
+        tickLine={false}
+      />
+    </>
   );
 }
 
@@ -102,19 +115,16 @@ function nearestTick(
   return ticks.reduce((best, _, index) => (away(index) < away(best) ? index : best), 0);
 }
 
-const onAxis = () => 0;
-
 function greatest<R extends Row>(rows: readonly R[], curves: readonly Curve<R>[]): number {
   let most = 0;
   for (const { value, range } of curves) for (const row of rows) most = Math.max(most, value(row) ?? 0, range?.(row)?.[1] ?? 0);
   return most || 3;
 }
 
-/** From 0 in four equal steps of a round number, past `most`. */
-function ticksTo(most: number): number[] {
+/** Four equal steps of a round number lead from 0 to it, past `most`. */
+function peakOf(most: number): number {
   const decade = 10 ** Math.floor(Math.log10(most / 4));
-  const step = decade * ([1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 7.5].find((round) => 4 * round * decade >= most * 0.9999) ?? 10);
-  return [0, 1, 2, 3, 4].map((count) => count * step);
+  return 4 * decade * ([1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 7.5].find((round) => 4 * round * decade >= most * 0.9999) ?? 10);
 }
 
 function endOf<R extends Row>({ id, name, color, value }: Curve<R>, rows: readonly R[]) {
