@@ -3,6 +3,7 @@ import { createRoot } from "react-dom/client";
 import { fitImages, followModel } from "./store/choice.ts";
 import { followImages } from "./store/edits.ts";
 import { keepImages } from "./store/keeping.ts";
+import { guardLeaving } from "./store/leaving.ts";
 import { keepOffline } from "./store/offline.ts";
 import { confinePage } from "./store/outside.ts";
 import { followRace } from "./store/predictions.ts";
@@ -35,6 +36,7 @@ followRuns();
 void checkSupport();
 followModel();
 followImages();
+guardLeaving();
 createRoot(root).render(
   <StrictMode>
     <App />

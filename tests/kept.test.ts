@@ -73,6 +73,15 @@ async function classes(page: Page): Promise<Record<string, number>> {
 const shows = (page: Page, expected: Record<string, number>) =>
   expect.poll(() => classes(page).catch(() => null), { ...SOON, message: JSON.stringify(expected) }).toEqual(expected);
 
+/** What the page answers a browser that is about to leave it: whether something would be lost. */
+const holds = (page: Page): Promise<boolean> => page.evaluate(() => !dispatchEvent(new Event("beforeunload", { cancelable: true })));
+
+/** Leaves the page only when all is kept. */
+async function reload(page: Page): Promise<void> {
+  await expect.poll(() => holds(page), SOON).toBe(false);
+  await page.reload();
+}
+
 async function rename(page: Page, from: string, to: string): Promise<void> {
   await button(region(page, "Images"), from).click();
   const input = page.getByLabel(`New name of class ${from}`);
@@ -99,7 +108,7 @@ test("a reload finds the images and what was done to them, and two tabs do not h
     await shows(page, { Forest: 6, River: 6 });
     await rename(page, "Forest", "Wood");
     await shows(page, { River: 6, Wood: 6 });
-    await page.reload();
+    await reload(page);
     await shows(page, { River: 6, Wood: 6 });
 
     const other = await page.context().newPage();
@@ -109,17 +118,31 @@ test("a reload finds the images and what was done to them, and two tabs do not h
     await shows(other, { Wood: 6 });
     await rename(page, "River", "Stream");
     await shows(page, { Stream: 6, Wood: 6 });
-    await Promise.all([page.reload(), other.reload()]);
+    await Promise.all([reload(page), reload(other)]);
     await shows(page, { Stream: 6, Wood: 6 });
     await shows(other, { Wood: 6 });
     await button(region(other, "Images"), "Clear").click();
-    await other.reload();
+    await reload(other);
     await shows(other, { Stream: 6, Wood: 6 }); // the newest that is left
     await other.close();
     await button(region(page, "Images"), "Clear").click();
-    await page.reload();
+    await reload(page);
     await region(page, "Images").getByText("Drop a folder or a zip").waitFor();
     expect(await region(page, "Images").getByRole("table").count()).toBe(0);
+  }));
+
+test("the browser asks before it leaves while a change is not kept yet", () =>
+  visit(async (page) => {
+    await drop(page, region(page, "Images"), [zip]);
+    await shows(page, { Forest: 6, River: 6 });
+    await expect.poll(() => holds(page), SOON).toBe(false);
+    const held = await button(page, "Remove class River").evaluate((element: HTMLElement) => {
+      element.click();
+      return !dispatchEvent(new Event("beforeunload", { cancelable: true }));
+    });
+    expect(held).toBe(true);
+    await reload(page);
+    await shows(page, { Forest: 6 });
   }));
 
 test("a model that wants its images otherwise has them prepared again, edits and all", () =>

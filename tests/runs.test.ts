@@ -66,11 +66,16 @@ async function visit(hash: string, story: (page: Page) => Promise<void>): Promis
   expect(problems).toEqual([]);
 }
 
+/** Whether the browser would ask before it leaves. */
+const holds = (page: Page): Promise<boolean> => page.evaluate(() => !dispatchEvent(new Event("beforeunload", { cancelable: true })));
+
 async function train(page: Page, races: number): Promise<void> {
   await button(page, "Train").and(page.locator(":enabled")).click({ timeout: MINUTE });
+  expect(await holds(page)).toBe(true);
   const text = () => region(page, "Race").innerText();
   await expect.poll(text, LONG).toMatch(races > 1 ? new RegExp(`${races} of ${races} races`) : /Done/);
   await button(page, "Train").waitFor();
+  await expect.poll(() => holds(page), LONG).toBe(false);
 }
 
 const rows = (page: Page): Locator => region(page, "Kept runs").getByRole("row");

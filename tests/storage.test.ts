@@ -56,10 +56,11 @@ test(
     await page.getByRole("menuitem", { name: "Storage" }).click();
     const dialog = page.getByRole("dialog", { name: "Storage" });
     await expect.poll(() => shelf(dialog, "Models of the Hub").innerText(), LONG).toMatch(/3\.0 MiB[\s\S]*toy\/vit not finished/);
-    expect(await shelf(dialog, "Images").innerText()).toMatch(/Land from space, 600 images\s*[\d.]+ MiB/);
-    expect(await shelf(dialog, "Runs").innerText()).toMatch(/nothing/);
-    expect(await shelf(dialog, "Kernel choices").innerText()).toMatch(/some GPU\s*5 KiB/);
-    expect(await shelf(dialog, "Settings").innerText()).toMatch(/Light or dark/);
+    const tells = (name: string, words: RegExp) => expect.poll(() => shelf(dialog, name).innerText(), LONG).toMatch(words);
+    await tells("Images", /Land from space, 600 images\s*[\d.]+ MiB/);
+    await tells("Runs", /nothing/);
+    await tells("Kernel choices", /some GPU\s*5 KiB/);
+    await tells("Settings", /Light or dark/);
     await expect.poll(() => shelf(dialog, "Offline copy").innerText(), LONG).toMatch(/This page\s*[23]\d MiB/);
     expect(await dialog.innerText()).toMatch(/in use, by the browser's count, of [\d.]+ GiB/);
 

@@ -33,6 +33,11 @@ export async function keepImages(): Promise<void> {
   if (!found && sample !== null) await loadSample(sample);
 }
 
+/** While the newest change to the images is on its way to where it outlives the page. */
+export function isKeeping(): boolean {
+  return saving !== undefined;
+}
+
 /** What is kept, the newest first. */
 export function listKept(): Promise<readonly Shelved[]> {
   return shelved();

@@ -19,6 +19,20 @@ export const page = [
   ["page: a new version takes over other tabs", "src/sw.ts", "if (open.length > 1) return false;", "", test("offline", "a newer version")],
   ["page: charts are fetched at once", "src/ui/race/panel.tsx", "if (hasImages) void import", "void import", test("shell", "the shell")],
   [
+    "page: a change that is not kept yet can be left behind",
+    "src/store/leaving.ts",
+    " || isKeeping()",
+    "",
+    test("kept", "the browser asks"),
+  ],
+  [
+    "page: a race can be left behind",
+    "src/store/leaving.ts",
+    'phase === "starting" || phase === "training"',
+    'phase === "failed"',
+    test("runs", "two seeds"),
+  ],
+  [
     "page: what is kept is removed without asking",
     "src/ui/machine/storage.tsx",
     "onClick={() => setAsks(true)}",
