@@ -1,7 +1,8 @@
 """
 Writes fixtures/sets: one small image set in every form in which image sets are handed around, each written by the tool that people write it
 with (zip, tar, NumPy, pyarrow, Hugging Face's datasets), or byte by byte as its makers document it (IDX, CIFAR, WebDataset).
-Run again with `python3 tests/makers.py` (needs zip, GNU tar, pillow, numpy, pyarrow, datasets).
+Run again with `python3 tests/makers.py` (needs zip, GNU tar, pillow, numpy, pyarrow, datasets). With torch and torchvision,
+`python3 tests/makers.py check` has torchvision read what it has a reader for, the forms written byte by byte among them.
 
 Image i of 12 has the class CLASSES[i % 3], belongs to part(i), and is drawn by colour(i) or grey(i): imports.test.ts draws them again.
 """
@@ -14,6 +15,7 @@ import pickle
 import shutil
 import struct
 import subprocess
+import sys
 import tarfile
 import tempfile
 import zipfile
@@ -262,7 +264,61 @@ def teachable():
             out.writestr(f"{CLASSES[i % 3]}/{i}.png", png(i))
 
 
-if __name__ == "__main__":
+def check():
+    """torchvision's own readers find the images that were meant."""
+    from torchvision import datasets as tv
+
+    # Their check asks for the sums of the real sets; it is all that is left out.
+    whole = {"_check_integrity": lambda self: True, "_check_exists": lambda self: True}
+    seen = 0
+
+    def same(found, wanted, draw):
+        nonlocal seen
+        assert len(found) == len(wanted), (len(found), len(wanted))
+        for (image, label), i in zip(found, wanted):
+            assert label == i % 3 and np.array_equal(np.array(image), draw(i)), i
+            seen += 1
+
+    for name, folder in {"train": "train", "validation": "val", "test": "test"}.items():
+        split = tv.ImageFolder(path("folder", folder, ""))
+        wanted = sorted(of(name), key=lambda i: (CLASSES[i % 3], str(i)))
+        names = [split.classes[label] for _, label in split.samples]
+        assert names == [CLASSES[i % 3] for i in wanted]
+        same([(image, CLASSES.index(split.classes[label])) for image, label in split], wanted, colour)
+    with tempfile.TemporaryDirectory() as scratch:
+        for form in ["10", "100"]:
+            with tarfile.open(path(f"cifar-{form}-python.tar.gz")) as tar:
+                tar.extractall(scratch)
+        ten = [["data_batch_1", ""], ["data_batch_2", ""]]
+        meta = lambda reader: {**reader.meta, "md5": None}
+        cifar10 = type("CIFAR10", (tv.CIFAR10,), {**whole, "train_list": ten, "meta": meta(tv.CIFAR10)})
+        cifar100 = type("CIFAR100", (tv.CIFAR100,), {**whole, "meta": meta(tv.CIFAR100)})
+        large = lambda i: colour(i, 32)
+        same(cifar10(scratch, train=True), of("train"), large)
+        same(cifar10(scratch, train=False), of("validation") + of("test"), large)
+        same(cifar100(scratch, train=True), range(8), large)
+        same(cifar100(scratch, train=False), range(8, 12), large)
+        for reader, folder in [(tv.MNIST, "mnist"), (tv.FashionMNIST, "fashion-mnist"), (tv.EMNIST, "emnist")]:
+            raw = os.path.join(scratch, reader.__name__, "raw")
+            os.makedirs(raw)
+            for file in os.listdir(path(folder, "")):
+                with open(path(folder, file), "rb") as packed:
+                    data = packed.read()
+                with open(os.path.join(raw, file.removesuffix(".gz")), "wb") as out:
+                    out.write(gzip.decompress(data) if file.endswith(".gz") else data)
+            more = {"split": "letters"} if reader is tv.EMNIST else {}
+            for train, wanted in [(True, range(8)), (False, range(8, 12))]:
+                found = type(reader.__name__, (reader,), whole)(scratch, train=train, **more)
+                if reader is tv.EMNIST:  # Its images lie on their side, and its letters count from 1.
+                    same([(np.array(image).T, label - 1) for image, label in found], wanted, grey)
+                else:
+                    same(found, wanted, grey)
+    print(f"torchvision read {seen} images as they were meant")
+
+
+if __name__ == "__main__" and sys.argv[1:] == ["check"]:
+    check()
+elif __name__ == "__main__":
     shutil.rmtree(OUT, ignore_errors=True)
     for make in [folders, zips, tars, shards, parquets, cifar, mnist, arrays, teachable]:
         make()
