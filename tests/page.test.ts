@@ -37,7 +37,7 @@ describe("a dropped folder", () => {
 
   test("whose weights are cut off or are no safetensors is refused at once, and not when training begins", async () => {
     const whole = readFileSync(join(top, "model.safetensors"));
-    expect((await inspect(new Blob([whole]))).kind).toBe("CLIP");
+    expect((await inspect(new Blob([whole]))).config.model_type).toBe("clip");
     await expect(inspect(new Blob([whole.subarray(0, -1)]))).rejects.toThrow(/model\.safetensors is damaged.*cut off/);
     await expect(inspect(new Blob([whole.subarray(0, 400)]))).rejects.toThrow(/damaged.*the file has 400/);
     await expect(inspect(new Blob(["<!doctype html><html></html>"]))).rejects.toThrow(/damaged/);

@@ -5,6 +5,7 @@ import type { Dataset } from "../src/data/dataset.ts";
 import { splitDataset } from "../src/data/split.ts";
 import { type Gpu, NoGpuError } from "../src/gpu/device.ts";
 import { classWeights } from "../src/train/balance.ts";
+import { Controls } from "../src/train/controls.ts";
 import { faultOf } from "../src/train/fault.ts";
 import { prompts } from "../src/train/head.ts";
 import { InputError } from "../src/train/input.ts";
@@ -12,7 +13,6 @@ import { RING } from "../src/train/optimizer.ts";
 import { Race } from "../src/train/race.ts";
 import type { RunConfig, RunEvent } from "../src/train/run.ts";
 import { runSession } from "../src/train/session.ts";
-import { Controls } from "../src/train/trainer.ts";
 import { gpu } from "./gpu.ts";
 import {
   dataset,

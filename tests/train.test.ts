@@ -3,12 +3,13 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { openRanker } from "../src/analysis/ranker.ts";
 import { batches } from "../src/data/batch.ts";
 import { splitDataset } from "../src/data/split.ts";
+import { Controls } from "../src/train/controls.ts";
 import { headValues } from "../src/train/head.ts";
 import type { Race } from "../src/train/race.ts";
 import { Batch, recordStep, unit } from "../src/train/record.ts";
 import type { LayerRank, RunConfig, RunEvent } from "../src/train/run.ts";
 import { learningRate } from "../src/train/schedule.ts";
-import { Controls, train } from "../src/train/trainer.ts";
+import { train } from "../src/train/trainer.ts";
 import { gpu } from "./gpu.ts";
 import { bits, dataset, LANES, openRace, preprocess, program, toyBackbone, toyConfig, toyLane, trained } from "./toy.ts";
 

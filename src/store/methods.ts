@@ -1,7 +1,8 @@
 /** What the page knows of the methods: titles, settings, and parameter counts on the chosen model. */
 import type { Family, Outline } from "../adapters/adapter.ts";
 import { adapters, type Method as Catalogued, methods as catalogued, type Targets } from "../train/catalog.ts";
-import { outline } from "../train/outline.ts";
+import { describeModel, outline } from "../train/outline.ts";
+import type { ModelFacts } from "../train/protocol.ts";
 import type { RunConfig } from "../train/run.ts";
 
 export interface Method extends Catalogued {
@@ -66,11 +67,14 @@ const models = new Map<string, Known>();
 const outlines = new Map<string, Outline>();
 const NOTHING: Outline = { layers: [], parameters: [] };
 
-/** `text`: it has a text tower. Throws, naming the field, for a config that is not handled. */
-export function setModelConfig(model: string, config: ModelConfig, text: boolean): void {
+/** What follows from its config. `tokenizer`: it can read texts. Throws, naming the field, for a config that is not handled. */
+export function setModelConfig(model: string, config: ModelConfig, tokenizer: boolean): Pick<ModelFacts, "kind" | "text"> {
+  const { kind, text: tower } = describeModel(config);
+  const text = tower && tokenizer;
   outline(config, { image: [], text: [] }, text ? "text" : "linear");
   models.set(model, { config, text });
   outlines.clear();
+  return { kind, text };
 }
 
 /** Nothing while the model is not known. Throws, naming it, for a pattern that cannot be read. */

@@ -89,14 +89,14 @@ async function lookUp(model: string): Promise<ModelFacts> {
   if (isFolder(model) && !folders.has(model)) throw missingFolder(model);
   useModels.setState(({ looking, faults }) => ({ looking: new Set(looking).add(model), faults: without(faults, model) }));
   try {
-    const { facts } = await engine.ask({ type: "inspect", model, sources: sourcesOf(model) });
-    setModelConfig(facts.model, facts.config, facts.text);
-    parsePreprocess(facts.preprocess); // so that what cannot be used is told before it is chosen
+    const { tokenizer, ...found } = (await engine.ask({ type: "inspect", model, sources: sourcesOf(model) })).found;
+    parsePreprocess(found.preprocess); // so that what cannot be used is told before it is chosen
+    const facts = { ...found, ...setModelConfig(found.model, found.config, tokenizer) };
     asked.set(facts.model, Promise.resolve(facts));
     useModels.setState(({ known }) => ({ known: new Map(known).set(facts.model, facts) }));
     return facts;
   } catch (error) {
-    const fault = faultFrom(error, KEPT, "Try again.");
+    const fault = faultFrom(error, KEPT, "Choose another model.");
     useModels.setState(({ faults }) => ({ faults: new Map(faults).set(model, fault) }));
     throw new FaultError(fault);
   } finally {

@@ -2,13 +2,11 @@
 import { FormatError } from "../formats/error.ts";
 import { readObject } from "../formats/json.ts";
 import { headerEnd, readHeader } from "../formats/safetensors.ts";
-import { tensor } from "../tensor/tensor.ts";
-import { buildModel } from "./catalog.ts";
 import { checkpointIn, readBundled, readFolder } from "./folder.ts";
 import { Hub, parseId } from "./hub.ts";
 import { cardOf, licenceOf } from "./licence.ts";
 import { openStore, type Store } from "./opfs.ts";
-import type { ModelFacts, Sources } from "./protocol.ts";
+import type { ModelFound, Sources } from "./protocol.ts";
 import { type LoadedModel, type OnProgress, plan, SourceError, TOKENIZER } from "./source.ts";
 
 type Place =
@@ -34,9 +32,9 @@ async function openHub(): Promise<{ readonly hub: Hub; readonly files: Store }> 
 
 /**
  * What is known before the weights are fetched. Of a Hub model the small files are downloaded.
- * Throws SourceError; UnsupportedError for a kind of model that has no file in src/models.
+ * Throws SourceError, FormatError.
  */
-export async function inspectModel(model: string, sources: Sources): Promise<ModelFacts> {
+export async function inspectModel(model: string, sources: Sources): Promise<ModelFound> {
   const place = placeOf(model);
   if (place.kind === "hub") return inspectHub(place.id, place.revision);
   if (place.kind === "folder") {
@@ -47,8 +45,8 @@ export async function inspectModel(model: string, sources: Sources): Promise<Mod
     const { weights } = plan(names, `The folder ${place.name}`);
     for (const name of weights) await checkHeader(files.get(top + name), name);
     const bytes = own.reduce((sum, path) => sum + (files.get(path)?.size ?? 0), 0);
-    const facts = await factsOf((name) => Promise.resolve(files.get(top + name)), names);
-    return { ...facts, model, name: place.name, bytes, present: bytes };
+    const small = await readSmall((name) => Promise.resolve(files.get(top + name)), names);
+    return { ...small, model, name: place.name, bytes, present: bytes };
   }
   const at = async (name: string): Promise<Blob | undefined> => {
     const response = await fetch(`${sources.models}${place.name}/${name}`).catch(() => undefined);
@@ -56,11 +54,11 @@ export async function inspectModel(model: string, sources: Sources): Promise<Mod
   };
   const weights = await fetch(`${sources.models}${place.name}/model.safetensors`, { method: "HEAD" }).catch(() => undefined);
   const bytes = Number(weights?.headers.get("content-length") ?? 0);
-  const facts = await factsOf(at, new Set(["config.json", "preprocessor_config.json", ...TOKENIZER, "README.md"]));
-  return { ...facts, model, name: BUNDLED[place.name] ?? place.name, bytes, present: bytes };
+  const small = await readSmall(at, new Set(["config.json", "preprocessor_config.json", ...TOKENIZER, "README.md"]));
+  return { ...small, model, name: BUNDLED[place.name] ?? place.name, bytes, present: bytes };
 }
 
-async function inspectHub(asked: string, wanted: string | undefined): Promise<ModelFacts> {
+async function inspectHub(asked: string, wanted: string | undefined): Promise<ModelFound> {
   const { hub, files } = await openHub();
   // A model that is here to its end, at the commit that is asked for, needs no network.
   const here = (await hub.listCached()).find(({ id, revision, complete }) => complete && id === asked && revision === wanted);
@@ -69,10 +67,10 @@ async function inspectHub(asked: string, wanted: string | undefined): Promise<Mo
   const folder = `${id}/${revision}/`;
   if ("files" in found) await hub.download({ ...found, files: found.files.filter(({ name }) => !name.endsWith(".safetensors")) });
   const names = new Set((await files.list()).filter(({ path }) => path.startsWith(folder)).map(({ path }) => path.slice(folder.length)));
-  const facts = await factsOf((name) => files.read(folder + name), names);
+  const small = await readSmall((name) => files.read(folder + name), names);
   const present = "files" in found ? (await hub.inspect(id, revision)).cached : bytes;
   const stated = "files" in found ? found.licence : undefined;
-  return { ...facts, model: `${id}@${revision}`, name: id, bytes, present, ...(stated && { licence: stated }) };
+  return { ...small, model: `${id}@${revision}`, name: id, bytes, present, ...(stated && { licence: stated }) };
 }
 
 /** That a file is whole, by its header alone: weights may be large, and are read when training begins. Throws FormatError. */
@@ -91,10 +89,10 @@ async function checkHeader(file: Blob | undefined, name: string): Promise<void> 
 /** Titles of the models that come with the page. */
 const BUNDLED: Readonly<Record<string, string>> = { "clip-tiny": "CLIP-tiny" };
 
-async function factsOf(
+async function readSmall(
   at: (name: string) => Promise<Blob | undefined>,
   names: ReadonlySet<string>,
-): Promise<Pick<ModelFacts, "kind" | "config" | "preprocess" | "licence" | "text">> {
+): Promise<Pick<ModelFound, "config" | "preprocess" | "licence" | "tokenizer">> {
   const json = async (name: string) => {
     const file = await at(name);
     if (!file) throw new SourceError("missing", `The model has no ${name}.`, "Choose a model in Hugging Face's form, with safetensors.");
@@ -104,10 +102,9 @@ async function factsOf(
   const preprocess = names.has("preprocessor_config.json")
     ? await json("preprocessor_config.json")
     : (await json("processor_config.json")).image_processor;
-  const { def, model } = buildModel(config, (_name, shape) => tensor(shape));
   const card = names.has("README.md") ? await at("README.md") : undefined;
   const licence = licenceOf(card ? cardOf(await card.text()) : {}) ?? licenceOf(config) ?? null;
-  return { kind: def.title, config, preprocess, licence, text: model.text !== undefined && TOKENIZER.every((name) => names.has(name)) };
+  return { config, preprocess, licence, tokenizer: TOKENIZER.every((name) => names.has(name)) };
 }
 
 function folderOf({ folder }: Sources): ReadonlyMap<string, Blob> {

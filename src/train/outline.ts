@@ -7,6 +7,12 @@ import { type Built, buildModel, type Targets, targetSites, trainsTexts } from "
 import { usedTensors } from "./head.ts";
 import type { RunConfig } from "./run.ts";
 
+/** What kind of model config.json describes, and whether it has a text tower. Throws what the model's file refuses. */
+export function describeModel(config: Readonly<Record<string, unknown>>): { readonly kind: string; readonly text: boolean } {
+  const { def, model } = buildModel(config, (_name, shape) => tensor(shape));
+  return { kind: def.title, text: model.text !== undefined };
+}
+
 /** The layers that are adapted, and the model's tensors that a method may train whole. Throws what the model's file refuses. */
 export function outline(config: Readonly<Record<string, unknown>>, targets: Targets, head: RunConfig["head"]["kind"]): Outline {
   const named = new Map<string, Tensor>();

@@ -19,14 +19,12 @@ export interface Sources {
   readonly folder?: Folder;
 }
 
-/** What is known of a model before its weights are fetched. */
-export interface ModelFacts {
+/** What the small files of a model say, before its weights are fetched. */
+export interface ModelFound {
   /** As RunConfig.model has it; a Hub model's revision is a commit here, whatever was asked for. */
   readonly model: string;
   /** For people: "CLIP-tiny", "owner/name", the dropped folder's name. */
   readonly name: string;
-  /** What kind it is: "CLIP", "ViT", "DINOv2". */
-  readonly kind: string;
   /** Parsed config.json and preprocessor_config.json. */
   readonly config: Readonly<Record<string, unknown>>;
   readonly preprocess: unknown;
@@ -35,7 +33,15 @@ export interface ModelFacts {
   readonly present: number;
   /** As its card or config states it. */
   readonly licence: string | null;
-  /** Whether it has a text tower, which makes classifiers from class names. */
+  /** Whether what turns texts into numbers is among its files. */
+  readonly tokenizer: boolean;
+}
+
+/** And what follows from its config.json. */
+export interface ModelFacts extends Omit<ModelFound, "tokenizer"> {
+  /** What kind it is: "CLIP", "ViT", "DINOv2". */
+  readonly kind: string;
+  /** Whether it has a text tower and its tokenizer, which make classifiers from class names. */
   readonly text: boolean;
 }
 
@@ -169,7 +175,7 @@ export type FromWorker =
   | { readonly type: "embeddings"; readonly id: number; readonly step: number; readonly embeddings: Embeddings }
   /** (size, size, 3) RGB of each. */
   | { readonly type: "seen"; readonly id: number; readonly images: readonly Uint8Array[] }
-  | { readonly type: "model"; readonly id: number; readonly facts: ModelFacts }
+  | { readonly type: "model"; readonly id: number; readonly found: ModelFound }
   | { readonly type: "fetched"; readonly id: number; readonly done: number; readonly all: number; readonly file: string }
   | { readonly type: "adapter"; readonly id: number; readonly facts: AdapterFacts }
   | {

@@ -9,6 +9,7 @@ import { tensor } from "../tensor/tensor.ts";
 import { type Adopted, adopt } from "./adopt.ts";
 import { Backbone, type ModelFiles } from "./backbone.ts";
 import { adapterOf, buildModel, completeSettings, targetSites, trainsHeadAlone } from "./catalog.ts";
+import type { Controls } from "./controls.ts";
 import { peftForm } from "./export.ts";
 import { HEAD } from "./head.ts";
 import { InputError } from "./input.ts";
@@ -16,7 +17,7 @@ import type { AdapterFacts } from "./protocol.ts";
 import { Race } from "./race.ts";
 import type { LaneConfig, RunConfig, RunEvent } from "./run.ts";
 import { sizeOfExport } from "./size.ts";
-import { type Controls, train } from "./trainer.ts";
+import { train } from "./trainer.ts";
 
 export interface Session {
   readonly config: RunConfig;

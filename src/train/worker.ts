@@ -1,6 +1,7 @@
 /** The training worker: fetches models, runs one session at a time, answers predictions, reads adapters and writes exports. */
 import { type Gpu, openGpu } from "../gpu/device.ts";
 import { keepChoices, recallChoices } from "./choices.ts";
+import { Controls } from "./controls.ts";
 import { faultOf } from "./fault.ts";
 import type { Hold, Origin } from "./handover.ts";
 import { InputError } from "./input.ts";
@@ -9,7 +10,6 @@ import { fetchModel, inspectModel, openModel } from "./open.ts";
 import type { PaperDesk } from "./paper.ts";
 import type { FromWorker, PaperQuestion, ToWorker } from "./protocol.ts";
 import type { Race } from "./race.ts";
-import { Controls } from "./trainer.ts";
 
 // What trains and what writes files is fetched when it is asked for: looking a model up, at the page's opening, needs little.
 const session = () => import("./session.ts");
@@ -96,8 +96,8 @@ async function download({ id, model, sources }: Extract<ToWorker, { type: "fetch
       },
       controller.signal,
     );
-    const facts = await inspectModel(model, sources);
-    return { type: "fetched", id, done: Math.max(all, facts.present), all: Math.max(all, facts.present), file: "" };
+    const { present } = await inspectModel(model, sources);
+    return { type: "fetched", id, done: Math.max(all, present), all: Math.max(all, present), file: "" };
   } finally {
     downloads.delete(id);
   }
@@ -174,7 +174,7 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
       void answer(data.id, async () => ({ type: "seen", id: data.id, images: (await (await looker)?.look(data.look)) ?? [] }));
       return;
     case "inspect":
-      void answer(data.id, async () => ({ type: "model", id: data.id, facts: await inspectModel(data.model, data.sources) }));
+      void answer(data.id, async () => ({ type: "model", id: data.id, found: await inspectModel(data.model, data.sources) }));
       return;
     case "fetch":
       void answer(data.id, () => download(data));
