@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { type App, startApp } from "./browser/app.ts";
 import { launch, open } from "./browser/harness.mjs";
 
-const LIMIT = 275_000;
+const LIMIT = 250_000;
 /** Models, samples and onnxruntime come later, or beside the shell. */
 const NOT_SHELL = /^\/(models|data)\/|\.wasm$/;
 
@@ -27,7 +27,7 @@ function named(): string[] {
   );
 }
 
-test("the shell has at most 275 KB, with all that is fetched before the first click", async () => {
+test("the shell has at most 250 KB, with all that is fetched before the first click", async () => {
   const browser = await launch();
   const fetched = new Set<string>();
   try {

@@ -1,6 +1,9 @@
 /** Below the three steps: one view at a time of what happened in the race. */
 import { Tabs } from "radix-ui";
-import { type ComponentType, lazy, Suspense, useState } from "react";
+import { type ComponentType, lazy, Suspense, useEffect, useState } from "react";
+import { useAnswered } from "../../store/inside.ts";
+import { useRace } from "../../store/race.ts";
+import type { Phase } from "../../store/run.ts";
 import { VIEWS } from "./views.ts";
 import "./closer.css";
 
@@ -8,8 +11,15 @@ const LAZY: ReadonlyMap<string, ComponentType> = new Map(VIEWS.map(({ id, load }
 
 export function Closer() {
   const [open, setOpen] = useState(VIEWS[0]?.id ?? "");
+  const answered = useAnswered();
+  const phase = useRace((race) => race.phase);
+  const view = VIEWS.find(({ id }) => id === open);
   const View = LAZY.get(open);
-  if (!View) return null;
+  useEffect(() => {
+    // So that it is here by the time of the first answers.
+    if (phase !== "idle") view?.load().catch(() => undefined);
+  }, [phase, view]);
+  if (!view || !View) return null;
   return (
     <section className="panel closer" aria-labelledby="closer-title">
       <h2 id="closer-title">Look closer</h2>
@@ -22,11 +32,21 @@ export function Closer() {
           ))}
         </Tabs.List>
         <Tabs.Content value={open} className="panel-body">
-          <Suspense fallback={<p role="status">Fetching the view …</p>}>
-            <View />
-          </Suspense>
+          {view.ofAnswers && !answered ? (
+            <p className="hint">{waiting(phase)}</p>
+          ) : (
+            <Suspense fallback={<p role="status">Fetching the view …</p>}>
+              <View />
+            </Suspense>
+          )}
         </Tabs.Content>
       </Tabs.Root>
     </section>
   );
+}
+
+function waiting(phase: Phase): string {
+  if (phase === "idle") return "Nothing to show yet: train, and the answers come with the first validation.";
+  if (phase === "starting" || phase === "training" || phase === "paused") return "The first answers come with the first validation.";
+  return "This run has no answers: hold out some images for validation, and train again.";
 }

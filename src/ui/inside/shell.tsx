@@ -1,8 +1,6 @@
 /** What the views of the answers share: which images were asked about and when, which lane is looked at, and an image opened by itself. */
 import { type ReactNode, useId, useMemo } from "react";
 import { type Answered, chooseLane, useAnswered, useLane } from "../../store/inside.ts";
-import { useRace } from "../../store/race.ts";
-import type { Phase } from "../../store/run.ts";
 import { type Look, looksOf } from "../look.ts";
 import { count, plural } from "../numbers.ts";
 import { Swatch } from "../parts/swatch.tsx";
@@ -25,9 +23,9 @@ export function keyOf(run: object): number {
 
 export function WithAnswers({ children }: Props) {
   const answered = useAnswered();
-  const phase = useRace((race) => race.phase);
   const looks = useMemo(() => looksOf(answered?.lanes.map(({ config }) => config) ?? []), [answered]);
-  if (!answered) return <p className="hint">{waiting(phase)}</p>;
+  // The panel opens no view of the answers before there are any.
+  if (!answered) return null;
   return (
     <div className="inside" key={keyOf(answered.run)}>
       <p className="hint">
@@ -38,12 +36,6 @@ export function WithAnswers({ children }: Props) {
       <Opened looks={looks} />
     </div>
   );
-}
-
-function waiting(phase: Phase): string {
-  if (phase === "idle") return "Nothing to show yet: train, and the answers come with the first validation.";
-  if (phase === "starting" || phase === "training" || phase === "paused") return "The first answers come with the first validation.";
-  return "This run has no answers: hold out some images for validation, and train again.";
 }
 
 /** Index of the lane that is looked at. */
