@@ -425,6 +425,16 @@ describe("models", () => {
     ["owner/name@../x", false],
   ])("%s is a name: %s", (name, sound) => expect(isModelName(name)).toBe(sound));
 
+  test("can read class names where they have a text tower, and a tokenizer beside it", () => {
+    const clip = JSON.parse(readFileSync(join(import.meta.dirname, "../public/models/clip-tiny/config.json"), "utf8"));
+    expect(setModelConfig("a/clip", clip, true)).toEqual({ kind: "CLIP", text: true });
+    expect(setModelConfig("a/clip", clip, false)).toEqual({ kind: "CLIP", text: false });
+    const [hidden_size, num_hidden_layers, num_attention_heads, intermediate_size] = [8, 1, 2, 16];
+    const sizes = { hidden_size, num_hidden_layers, num_attention_heads, intermediate_size, image_size: 16, patch_size: 8 };
+    const vit = { ...sizes, model_type: "vit", layer_norm_eps: 1e-5, hidden_act: "gelu" };
+    expect(setModelConfig("a/vit", vit, true)).toEqual({ kind: "ViT", text: false });
+  });
+
   test("of a kind that is not built are refused by name, and change nothing", () => {
     expect(() => setModelConfig("a/b", { model_type: "bert" }, false)).toThrow(/bert/);
     expect(countTower("a/b", "image", ["q"])).toBe(0);

@@ -61,4 +61,32 @@ export const page = [
     test("page", "cut off"),
   ],
   ["page: towers stand mixed", "src/ui/race/layers.tsx", "Number(isText(a)) - Number(isText(b)) || ", "", test("page", "name their tower")],
+  [
+    "page: a tokenizer alone reads class names",
+    "src/store/methods.ts",
+    "const text = tower && tokenizer;",
+    "const text = tokenizer;",
+    test("store", "can read class names"),
+  ],
+  [
+    "page: a text tower without its tokenizer reads class names",
+    "src/store/methods.ts",
+    "const text = tower && tokenizer;",
+    "const text = tower;",
+    test("store", "can read class names"),
+  ],
+  [
+    "page: what trains is fetched when the page opens",
+    "src/train/worker.ts",
+    'const session = () => import("./session.ts");',
+    'const eager = import("./session.ts");\nconst session = () => eager;',
+    test("shell", "the shell"),
+  ],
+  [
+    "page: views of the answers are opened before there are any",
+    "src/ui/closer/panel.tsx",
+    "view.ofAnswers && !answered ?",
+    "view.ofAnswers === undefined ?",
+    test("lookinside", "a run is looked into"),
+  ],
 ];
