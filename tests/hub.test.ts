@@ -6,10 +6,12 @@ import { dirname, join } from "node:path";
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
 import { hash } from "../src/data/hash.ts";
 import { readBundled, readFolder } from "../src/train/folder.ts";
-import { Hub, type Inspection, parseId } from "../src/train/hub.ts";
+import { Hub, type Inspection } from "../src/train/hub.ts";
+import { SourceError, type SourceFault } from "../src/train/input.ts";
 import { cardOf, licenceOf } from "../src/train/licence.ts";
+import { parseId } from "../src/train/modelid.ts";
 import type { Store } from "../src/train/opfs.ts";
-import { type LoadedModel, plan, SourceError, type SourceFault } from "../src/train/source.ts";
+import { type LoadedModel, plan } from "../src/train/source.ts";
 import { serve } from "./browser/harness.mjs";
 import { startHub, type ToyHub, type ToyModel } from "./toyhub.ts";
 

@@ -3,7 +3,7 @@ import { create } from "zustand";
 import type { Preprocess } from "../data/dataset.ts";
 import { parsePreprocess } from "../data/preprocess.ts";
 import type { Fault } from "../gpu/device.ts";
-import { parseId } from "../train/hub.ts";
+import { parseId } from "../train/modelid.ts";
 import type { Folder, ModelFacts, Sources } from "../train/protocol.ts";
 import { Engine, FaultError, faultFrom } from "./engine.ts";
 import { setModelConfig } from "./methods.ts";

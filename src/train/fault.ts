@@ -1,8 +1,7 @@
 /** What went wrong, for people: what happened, what is kept, what to do. */
 import { FormatError, UnsupportedError } from "../formats/error.ts";
 import { type Fault, NoGpuError } from "../gpu/device.ts";
-import { InputError } from "./input.ts";
-import { SourceError } from "./source.ts";
+import { InputError, SourceError } from "./input.ts";
 
 /** Any error of a run, for people. */
 export function faultOf(error: unknown): Fault {

@@ -1,5 +1,6 @@
 /** Models that are there already: a dropped folder, and the one that is served with the page. */
-import { type Folder, type LoadedModel, type ModelSource, type OnProgress, opened, readModel, SourceError } from "./source.ts";
+import { SourceError } from "./input.ts";
+import { type Folder, type LoadedModel, type ModelSource, type OnProgress, opened, readModel } from "./source.ts";
 
 /**
  * Reads a dropped model. Its files may lie at any depth, but there must be one checkpoint.

@@ -1,8 +1,9 @@
 /** Models of the Hugging Face Hub: looked at, downloaded into the browser with resume, and opened from there without the network. */
+import { SourceError } from "./input.ts";
 import { type Card, licenceOf } from "./licence.ts";
 import type { Store } from "./opfs.ts";
 import { asker, gated } from "./request.ts";
-import { type LoadedModel, type ModelSource, type OnProgress, opened, plan, readModel, SourceError } from "./source.ts";
+import { type LoadedModel, type ModelSource, type OnProgress, opened, plan, readModel } from "./source.ts";
 import { CHECKED, type HubFile, noteOf, transfer } from "./transfer.ts";
 
 /** A model at one commit. */
@@ -27,31 +28,6 @@ export interface Cached extends Pinned {
   readonly bytes: number;
   /** False while a download is not finished: then it can be gone on with, and not opened. */
   readonly complete: boolean;
-}
-
-const FORM = 'Write it as "owner/name", or paste the address of its page.';
-
-/**
- * Reads what people paste: "owner/name", or the address of the model's page, of one of its branches or of a file there.
- * Throws SourceError "id".
- */
-export function parseId(text: string): { readonly id: string; readonly revision?: string } {
-  const given = text.trim();
-  const path = given.replace(/^(https?:\/\/)?(www\.)?(huggingface\.co|hf\.co)\/+/i, "").replace(/[?#].*$/, "");
-  const parts = path.split("/").filter(Boolean);
-  const refuse = (why: string) => new SourceError("id", `"${given}" ${why}.`, FORM);
-  if (/^[a-z]+:\/\//i.test(path)) throw refuse("is not an address of the Hugging Face Hub");
-  const [owner = "", name = "", view, revision] = parts;
-  if (["datasets", "spaces", "collections"].includes(owner)) throw refuse(`is one of the ${owner}, not a model`);
-  const sound = (part: string) => /^[\w.-]{1,96}$/.test(part) && !/^[.-]|\.\.|--|[.-]$/.test(part);
-  if (!sound(owner) || !sound(name)) throw refuse("is not the id of a model");
-  if (view === undefined) return { id: `${owner}/${name}` };
-  if (!["tree", "blob", "resolve", "commit"].includes(view) || !revision) throw refuse("is not the id of a model");
-  try {
-    return { id: `${owner}/${name}`, revision: decodeURIComponent(revision) };
-  } catch {
-    throw refuse("is not the id of a model");
-  }
 }
 
 const folderOf = ({ id, revision }: Pinned): string => `${id}/${revision}/`;

@@ -3,11 +3,13 @@ import { FormatError } from "../formats/error.ts";
 import { readObject } from "../formats/json.ts";
 import { headerEnd, readHeader } from "../formats/safetensors.ts";
 import { checkpointIn, readBundled, readFolder } from "./folder.ts";
-import { Hub, parseId } from "./hub.ts";
+import type { Hub } from "./hub.ts";
+import { SourceError } from "./input.ts";
 import { cardOf, licenceOf } from "./licence.ts";
+import { parseId } from "./modelid.ts";
 import { openStore, type Store } from "./opfs.ts";
 import type { ModelFound, Sources } from "./protocol.ts";
-import { type LoadedModel, type OnProgress, plan, SourceError, TOKENIZER } from "./source.ts";
+import { type LoadedModel, type OnProgress, plan, TOKENIZER } from "./source.ts";
 
 type Place =
   | { readonly kind: "bundled"; readonly name: string }
@@ -26,7 +28,7 @@ function placeOf(model: string): Place {
 let store: Promise<Store> | undefined;
 async function openHub(): Promise<{ readonly hub: Hub; readonly files: Store }> {
   store ??= openStore("models");
-  const files = await store;
+  const [files, { Hub }] = await Promise.all([store, import("./hub.ts")]);
   return { hub: new Hub(files), files };
 }
 

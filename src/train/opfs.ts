@@ -1,5 +1,5 @@
 /** Files that stay in the browser: what a download needs of a disk, and the browser's private file system as one. */
-import { SourceError } from "./source.ts";
+import { SourceError } from "./input.ts";
 
 /** Files by path, "a/b/c". */
 export interface Store {

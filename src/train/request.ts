@@ -1,5 +1,5 @@
 /** Requests to the Hub whose failures have a name and say what to do. */
-import { SourceError } from "./source.ts";
+import { SourceError } from "./input.ts";
 
 /** What is asked for, as errors call it. */
 export interface Asked {

@@ -1,5 +1,6 @@
 /** Where a model comes from and which of its files are read: one description for the bundled model, the Hub and a dropped folder. */
 import { isObject, type JsonObject, readObject } from "../formats/json.ts";
+import { SourceError } from "./input.ts";
 import { cardOf, licenceOf } from "./licence.ts";
 
 export type ModelSource =
@@ -27,34 +28,6 @@ export interface LoadedModel {
 
 /** Bytes done of all, and the file they are of. */
 export type OnProgress = (done: number, total: number, file: string) => void;
-
-export type SourceFault =
-  | "id"
-  | "network"
-  | "gated"
-  | "missing"
-  | "busy"
-  | "server"
-  | "changed"
-  | "hash"
-  | "quota"
-  | "locked"
-  | "storage"
-  | "weights"
-  | "several"
-  | "unreadable";
-
-/** A model that could not be had. `fault` is for programs, `message` and `todo` for people: what happened, and what to do. */
-export class SourceError extends Error {
-  override readonly name = "SourceError";
-  readonly fault: SourceFault;
-  readonly todo: string;
-  constructor(fault: SourceFault, what: string, todo: string) {
-    super(what);
-    this.fault = fault;
-    this.todo = todo;
-  }
-}
 
 const SINGLE = "model.safetensors";
 const INDEX = "model.safetensors.index.json";

@@ -1,7 +1,8 @@
 /** One file from the Hub into a store: gone on with where it broke off, and checked when it is whole. */
+
+import { SourceError } from "./input.ts";
 import type { Store } from "./opfs.ts";
 import { type Asked, asker, changed, unreachable } from "./request.ts";
-import { SourceError } from "./source.ts";
 
 export interface HubFile {
   readonly name: string;

@@ -1,7 +1,7 @@
 /** A worker with a Hub and the browser's private file system, which a page of a test asks for things. */
 import { Hub, type Inspection } from "../../src/train/hub.ts";
+import { SourceError } from "../../src/train/input.ts";
 import { openStore } from "../../src/train/opfs.ts";
-import { SourceError } from "../../src/train/source.ts";
 
 export interface Order {
   readonly number: number;
