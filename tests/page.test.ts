@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { otherModel } from "../src/store/adopted.ts";
 import { kindOf } from "../src/store/dropped.ts";
+import { blocksOf, layerName, layersOf } from "../src/store/layers.ts";
 import { inspectModel } from "../src/train/open.ts";
 import type { LayerRank } from "../src/train/run.ts";
 import { decimalsOf } from "../src/ui/numbers.ts";
-import { layerName, layersOf } from "../src/ui/race/layers.tsx";
 import { startLayer } from "../src/ui/race/spectrum.tsx";
 
 const layer = (path: string): LayerRank => {
@@ -61,15 +61,26 @@ describe("layers in the charts", () => {
   const text = tower("text", 2, ["q_proj"]);
 
   test("name their tower where there are two, and stand tower by tower", () => {
-    const all = layersOf([
-      { step: 1, layers: text },
-      { step: 1, layers: image },
-    ]);
+    const all = layersOf([text, image]);
     expect(all.map((one) => layerName(one, all))).toEqual([
       ...[1, 2, 3].flatMap((block) => ["q", "fc1"].map((target) => `Image tower, block ${block}, ${target}`)),
       ...[1, 2].map((block) => `Text tower, block ${block}, q`),
     ]);
     expect(image.map((one) => layerName(one, image))[0]).toBe("Block 1, q");
+    expect(blocksOf(all).map((block) => block.length)).toEqual([2, 2, 2, 1, 1]);
+  });
+
+  test("are those of all lanes, each once, and those of one block stay together where towers meet", () => {
+    const [first, last] = [layer("vision_model.layers.0.q_proj"), layer("text_model.layers.0.q_proj")];
+    const all = layersOf([[], [first, last], [last, layer("vision_model.layers.2.fc1"), layer("vision_model.layers.0.v_proj")]]);
+    expect(all.map(({ path }) => path.replace("_model.layers", ""))).toEqual([
+      "vision.0.v_proj",
+      "vision.0.q_proj",
+      "vision.2.fc1",
+      "text.0.q_proj",
+    ]);
+    expect(blocksOf(all).map((block) => block.length)).toEqual([2, 1, 1]);
+    expect(blocksOf([first, last]).map((block) => block.length)).toEqual([1, 1]);
   });
 
   test("the one that is shown first lies in the middle of the first tower", () => {

@@ -4,10 +4,9 @@ import { overlapsOf } from "../src/analysis/analyst.ts";
 import { ckaTable, gramOf, hsic } from "../src/analysis/cka.ts";
 import { DUST, meanSpectrum } from "../src/analysis/spectrum.ts";
 import { amplification, type Directions, frobenius, leadingDirections, overlapOf } from "../src/analysis/subspace.ts";
-import { layersIn, MOMENTS, measured, type RankMoment, remember } from "../src/store/paper.ts";
+import { MOMENTS, measured, type RankMoment, remember } from "../src/store/paper.ts";
 import { chanceOf, meanPhi, phiMap, phiOf } from "../src/store/paperoverlap.ts";
 import type { LayerRank } from "../src/train/run.ts";
-import { areNeighbours, nameOf } from "../src/ui/paper/name.ts";
 
 const close = (got: ArrayLike<number>, want: readonly number[], digits = 12): void => {
   expect(got.length).toBe(want.length);
@@ -81,16 +80,6 @@ describe("history of ranks", () => {
     }
     expect(measured(layer("a", 0, 4), "above")).toBe(3);
     expect(measured(layer("a", 0, 4), "stable")).toBe(2);
-  });
-
-  test("the rows are the layers of all lanes, block by block", () => {
-    const of = (...paths: [string, number][]) => [{ step: 1, layers: paths.map(([path, block]) => layer(path, block, 1)) }];
-    const rows = layersIn([of(["a", 0], ["text_model.a", 0], ["c", 1]), [], of(["b", 0], ["c", 1])]);
-    expect(rows.map(({ path }) => path)).toEqual(["a", "b", "c", "text_model.a"]);
-    expect(rows.map((row) => nameOf(row, rows)).slice(2)).toEqual(["Image tower, block 2, q", "Text tower, block 1, q"]);
-    expect(nameOf(rows[0]!, rows.slice(0, 3))).toBe("Block 1, q");
-    expect(areNeighbours(rows[0], rows[1])).toBe(true);
-    expect(areNeighbours(rows[0], rows[3])).toBe(false);
   });
 });
 

@@ -31,12 +31,3 @@ export function measured(rank: RankThen | undefined, measure: RankMeasure): numb
   if (!rank || !Number.isFinite(rank.effectiveRank)) return Number.NaN;
   return measure === "effective" ? rank.effectiveRank : measure === "stable" ? rank.stableRank : rank.above1Percent;
 }
-
-/** The layers of all histories, in the order of the model; those of a text tower come last. */
-export function layersIn(histories: readonly (readonly RankMoment[])[]): readonly RankThen[] {
-  const found = new Map<string, RankThen>();
-  for (const history of histories)
-    for (const layer of history.at(-1)?.layers ?? []) if (!found.has(layer.path)) found.set(layer.path, layer);
-  const isText = ({ path }: RankThen) => path.startsWith("text_model.");
-  return [...found.values()].sort((a, b) => Number(isText(a)) - Number(isText(b)) || a.block - b.block);
-}

@@ -60,7 +60,7 @@ export const page = [
     "",
     test("page", "cut off"),
   ],
-  ["page: towers stand mixed", "src/ui/race/layers.tsx", "Number(isText(a)) - Number(isText(b)) || ", "", test("page", "name their tower")],
+  ["page: towers stand mixed", "src/store/layers.ts", "Number(isText(a)) - Number(isText(b)) || ", "", test("page", "name their tower")],
   [
     "page: a tokenizer alone reads class names",
     "src/store/methods.ts",

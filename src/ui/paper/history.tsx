@@ -1,14 +1,14 @@
 /** How the rank of every layer came about: a heat map of layers over steps for each lane, all on one scale. */
 import { useMemo, useState } from "react";
 import { useShallow } from "zustand/react/shallow";
-import { layersIn, measured, type RankMeasure, type RankMoment, type RankThen } from "../../store/paper.ts";
+import { blocksOf, layerName, layersOf } from "../../store/layers.ts";
+import { measured, type RankMeasure, type RankMoment, type RankThen } from "../../store/paper.ts";
 import { useRace } from "../../store/race.ts";
 import type { Look } from "../look.ts";
 import { count, plain } from "../numbers.ts";
 import { ChoiceField } from "../parts/choice.tsx";
 import { Figure } from "../parts/figure.tsx";
 import { Heat, Scale } from "./heat.tsx";
-import { areNeighbours, nameOf } from "./name.ts";
 import { Source } from "./source.tsx";
 
 const MEASURES: readonly { readonly id: RankMeasure; readonly title: string }[] = [
@@ -21,9 +21,10 @@ export function History({ looks }: { readonly looks: readonly Look[] }) {
   const histories = useRace(useShallow((race) => race.lanes.map(({ history }) => history)));
   const [chosen, setChosen] = useState(0);
   const { id: measure, title } = MEASURES[chosen] ?? { id: "effective", title: "" };
-  const layers = useMemo(() => layersIn(histories), [histories]);
+  const layers = useMemo(() => layersOf(histories.map((history) => history.at(-1)?.layers ?? [])), [histories]);
   const most = greatest(histories, measure);
-  const breaks = layers.flatMap((layer, index) => (index > 0 && !areNeighbours(layers[index - 1], layer) ? [index] : []));
+  const blocks = blocksOf(layers);
+  const breaks = blocks.slice(1).map(([first]) => layers.indexOf(first as RankThen));
   const some = histories.some((history) => history.length > 0);
   return (
     <Figure
@@ -34,7 +35,7 @@ export function History({ looks }: { readonly looks: readonly Look[] }) {
         head: ["Layer, step", ...looks.map(({ name }) => name)],
         rows: layers.flatMap((layer) =>
           stepsOf(histories).map((step) => [
-            `${nameOf(layer, layers)}, ${step}`,
+            `${layerName(layer, layers)}, ${step}`,
             ...histories.map((history) => written(at(history, step, layer.path), measure)),
           ]),
         ),
@@ -52,7 +53,7 @@ export function History({ looks }: { readonly looks: readonly Look[] }) {
                 <h4 style={{ color: looks[lane]?.color }}>{looks[lane]?.name}</h4>
                 {history.length > 0 && layers.length > 0 ? (
                   <div className="heat-with-blocks">
-                    <Blocks layers={layers} />
+                    <Blocks blocks={blocks} />
                     <Heat
                       label={`${title} of ${looks[lane]?.name}, layers over steps`}
                       rows={layers.length}
@@ -85,13 +86,7 @@ export function History({ looks }: { readonly looks: readonly Look[] }) {
 }
 
 /** The blocks' numbers beside their rows. */
-function Blocks({ layers }: { readonly layers: readonly RankThen[] }) {
-  const blocks: RankThen[][] = [];
-  for (const layer of layers) {
-    const last = blocks.at(-1);
-    if (last && areNeighbours(last[0], layer)) last.push(layer);
-    else blocks.push([layer]);
-  }
+function Blocks({ blocks }: { readonly blocks: readonly (readonly RankThen[])[] }) {
   return (
     <ol className="heat-blocks" aria-hidden="true">
       {blocks.map((block) => (
@@ -103,7 +98,7 @@ function Blocks({ layers }: { readonly layers: readonly RankThen[] }) {
   );
 }
 
-const named = (layer: RankThen | undefined, all: readonly RankThen[]): string => (layer ? nameOf(layer, all) : "");
+const named = (layer: RankThen | undefined, all: readonly RankThen[]): string => (layer ? layerName(layer, all) : "");
 const find = (moment: RankMoment | undefined, path: string | undefined) => moment?.layers.find((layer) => layer.path === path);
 const at = (history: readonly RankMoment[], step: number, path: string) =>
   find(

@@ -1,6 +1,7 @@
 /** How far the updates of two lanes point the same way: the overlap of their leading singular directions. */
 import { useMemo, useState } from "react";
 import { useShallow } from "zustand/react/shallow";
+import { layerName } from "../../store/layers.ts";
 import {
   chanceOf,
   compareDirections,
@@ -19,7 +20,6 @@ import { Figure } from "../parts/figure.tsx";
 import { NumberField } from "../parts/number.tsx";
 import { blockedBy } from "./blocked.ts";
 import { Heat, Scale } from "./heat.tsx";
-import { nameOf } from "./name.ts";
 import { Source } from "./source.tsx";
 import { TaskBar } from "./task.tsx";
 import "./paper.css";
@@ -38,7 +38,8 @@ export default function OverlapView() {
   const [wanted, setWanted] = useState(8);
   const layers = useMemo(() => (all[place - 1] ? all.slice(place - 1, place) : all), [all, place]);
   const side = SIDES[sideAt] ?? "left";
-  const [a, b] = pair ?? (looks.length > 1 ? [0, 1] : [-1, 0]);
+  // What was chosen may be of a race with more lanes.
+  const [a, b] = pair?.every((lane) => lane < looks.length) ? pair : looks.length > 1 ? [0, 1] : [-1, 0];
   const { rows, columns, values } = useMemo(() => phiMap(layers, a, b, side), [layers, a, b, side]);
   // Fewer where one of the two has fewer.
   const k = Math.min(wanted, rows || wanted, columns || wanted);
@@ -75,7 +76,7 @@ export default function OverlapView() {
               <ChoiceField label="Singular vectors" choices={SIDES} value={sideAt} onChange={setSide} />
               <ChoiceField
                 label="Layer"
-                choices={["mean of all", ...all.map((layer) => nameOf(layer, all))]}
+                choices={["mean of all", ...all.map((layer) => layerName(layer, all))]}
                 value={Math.min(place, all.length)}
                 onChange={setPlace}
               />

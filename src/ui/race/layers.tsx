@@ -1,10 +1,12 @@
 /** The adapted layers as small bars of effective rank; sweep with the mouse or the arrow keys to look into one. */
 import { type KeyboardEvent, memo } from "react";
+import { blocksOf, isText, layerName } from "../../store/layers.ts";
 import type { LaneRun } from "../../store/run.ts";
 import type { LayerRank } from "../../train/run.ts";
 import type { Look } from "../look.ts";
 
 interface Props {
+  readonly layers: readonly LayerRank[];
   readonly ranks: readonly LaneRun["rank"][];
   readonly looks: readonly Look[];
   /** The one that is shown: chosen, or pointed at. */
@@ -14,36 +16,7 @@ interface Props {
   readonly onPoint: (path: string | undefined) => void;
 }
 
-const isText = ({ path }: Pick<LayerRank, "path">): boolean => path.startsWith("text_model.");
-
-/** With its tower where the update has layers of both. */
-export function layerName(layer: LayerRank, all: readonly LayerRank[]): string {
-  const name = `block ${layer.block + 1}, ${layer.target}`;
-  if (all.every((other) => isText(other) === isText(layer))) return `B${name.slice(1)}`;
-  return `${isText(layer) ? "Text" : "Image"} tower, ${name}`;
-}
-
-/** Neighbours of one block of one tower. */
-function blocksOf(layers: readonly LayerRank[]): readonly (readonly LayerRank[])[] {
-  const blocks: LayerRank[][] = [];
-  for (const layer of layers) {
-    const [first] = blocks.at(-1) ?? [];
-    if (first && first.block === layer.block && isText(first) === isText(layer)) blocks.at(-1)?.push(layer);
-    else blocks.push([layer]);
-  }
-  return blocks;
-}
-
-/** Of all lanes, the image tower's first, in the order of the model: imported ones may have layers of their own. */
-export function layersOf(ranks: readonly LaneRun["rank"][]): readonly LayerRank[] {
-  const [longest = [], ...others] = ranks.map((rank) => rank?.layers ?? []).sort((a, b) => b.length - a.length);
-  const paths = new Set(longest.map(({ path }) => path));
-  const rest = others.flat().filter(({ path }) => !paths.has(path) && paths.add(path));
-  return [...longest, ...rest].sort((a, b) => Number(isText(a)) - Number(isText(b)) || a.block - b.block);
-}
-
-export const Layers = memo(function Layers({ ranks, looks, chosen, onChoose, onPoint }: Props) {
-  const layers = layersOf(ranks);
+export const Layers = memo(function Layers({ layers, ranks, looks, chosen, onChoose, onPoint }: Props) {
   if (layers.length === 0) return null;
 
   const at = Math.max(

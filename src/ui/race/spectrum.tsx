@@ -1,6 +1,7 @@
 /** The picture to remember: the singular values of one layer's update, LoRA's wall beside RandLoRA's full spectrum. */
-import { lazy, memo, Suspense, useDeferredValue, useState } from "react";
+import { lazy, memo, Suspense, useDeferredValue, useMemo, useState } from "react";
 import { useShallow } from "zustand/react/shallow";
+import { layerName, layersOf } from "../../store/layers.ts";
 import { useRace } from "../../store/race.ts";
 import { changesNoMatrix, type LaneRun } from "../../store/run.ts";
 import type { LayerRank } from "../../train/run.ts";
@@ -8,7 +9,7 @@ import type { Look } from "../look.ts";
 import { isTruth } from "../paper/truth.ts";
 import { Figure } from "../parts/figure.tsx";
 import { Term } from "../parts/term.tsx";
-import { Layers, layerName, layersOf } from "./layers.tsx";
+import { Layers } from "./layers.tsx";
 import { Sketch } from "./sketch.tsx";
 import { FLOOR, type Spectrum, spectrumOf } from "./wall.ts";
 
@@ -23,7 +24,7 @@ export const Spectra = memo(function Spectra({ looks }: { readonly looks: readon
   // Drawn in pieces, after what is urgent.
   const ranks = useDeferredValue(newest, NO_RANKS);
   const lanes = useRace((race) => race.config?.lanes);
-  const layers = layersOf(ranks);
+  const layers = useMemo(() => layersOf(ranks.map((rank) => rank?.layers ?? [])), [ranks]);
   const [chosen, setChosen] = useState<string>();
   const [pointed, setPointed] = useState<string>();
   const shown = (path: string | undefined) => layers.find((layer) => layer.path === path);
@@ -60,7 +61,7 @@ export const Spectra = memo(function Spectra({ looks }: { readonly looks: readon
       <Suspense fallback={<Sketch />}>
         {spectra.length > 0 ? <Singular spectra={spectra} label={layer ? layerName(layer, layers) : ""} /> : <Sketch />}
       </Suspense>
-      <Layers ranks={ranks} looks={looks} chosen={layer?.path} onChoose={setChosen} onPoint={setPointed} />
+      <Layers layers={layers} ranks={ranks} looks={looks} chosen={layer?.path} onChoose={setChosen} onPoint={setPointed} />
     </Figure>
   );
 });
