@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { overlapsOf } from "../src/analysis/analyst.ts";
 import { ckaTable, gramOf, hsic } from "../src/analysis/cka.ts";
-import { DUST, meanSpectrum } from "../src/analysis/spectrum.ts";
+import { FLOOR, meanSpectrum } from "../src/analysis/spectrum.ts";
 import { amplification, type Directions, frobenius, leadingDirections, overlapOf } from "../src/analysis/subspace.ts";
 import { MOMENTS, measured, type RankMoment, remember } from "../src/store/paper.ts";
 import { chanceOf, meanPhi, phiMap, phiOf } from "../src/store/paperoverlap.ts";
@@ -39,7 +39,7 @@ describe("mean spectrum", () => {
     close(found.mean, [1, 0.5, 0.25]);
     expect(found.layers).toBe(1);
     expect(meanSpectrum([[0, 0], []])).toBeUndefined();
-    expect(meanSpectrum([[3, 0]])!.mean[1]).toBeCloseTo(DUST, 15);
+    expect(meanSpectrum([[3, 0]])!.mean[1]).toBeCloseTo(FLOOR, 15);
   });
 });
 

@@ -1,7 +1,7 @@
 /** The spectra of many layers as one: their mean on a log axis, and how far they spread. */
 
-/** What counts as zero, as a share of σ₁: float32 cannot tell less from nothing. */
-export const DUST = 1e-8;
+/** What counts as zero, as a share of σ₁, and where a log axis has it: float32 cannot tell less from nothing. */
+export const FLOOR = 1e-8;
 
 export interface MeanSpectrum {
   /** Of σᵢ / σ₁ over the layers that have an i-th direction: geometric mean, and the 10th and 90th percentile. */
@@ -12,11 +12,11 @@ export interface MeanSpectrum {
   readonly layers: number;
 }
 
-/** Undefined when no layer has a spectrum. `spectra` are descending singular values; zeros count as `DUST`. */
+/** Undefined when no layer has a spectrum. `spectra` are descending singular values; zeros count as `FLOOR`. */
 export function meanSpectrum(spectra: readonly ArrayLike<number>[]): MeanSpectrum | undefined {
   const shares = spectra.flatMap((sigma) => {
     const largest = sigma[0] ?? 0;
-    return largest > 0 && Number.isFinite(largest) ? [Array.from(sigma, (s) => Math.max(DUST, s / largest))] : [];
+    return largest > 0 && Number.isFinite(largest) ? [Array.from(sigma, (s) => Math.max(FLOOR, s / largest))] : [];
   });
   if (shares.length === 0) return undefined;
   const length = Math.max(...shares.map((all) => all.length));

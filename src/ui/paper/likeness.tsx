@@ -10,8 +10,9 @@ import { looksOf } from "../look.ts";
 import { plural } from "../numbers.ts";
 import { ChoiceField } from "../parts/choice.tsx";
 import { Figure } from "../parts/figure.tsx";
+import { Reading } from "../parts/reading.tsx";
 import { useRem } from "../parts/rem.ts";
-import { EndLabels } from "../race/labels.tsx";
+import { EndLabels, labelRoom } from "../race/labels.tsx";
 import { blockedBy } from "./blocked.ts";
 import { Source } from "./source.tsx";
 import { TaskBar } from "./task.tsx";
@@ -117,10 +118,9 @@ function Depth({ title, lines }: { readonly title: string; readonly lines: reado
   const rows = (lines[0]?.points ?? []).map(({ block }, at) => ({ block: block + 1, at }));
   const known = lines.flatMap(({ points }) => points.map(({ value }) => value)).filter(Number.isFinite);
   const least = Math.min(0.9, Math.floor(10 * Math.min(1, ...known)) / 10);
-  const longest = Math.max(0, ...lines.map(({ name }) => name.length));
   const ends = lines.flatMap(({ name, color, points }) => {
     const last = points.findLast(({ value }) => Number.isFinite(value));
-    return last ? [{ name, color, x: last.block + 1, y: last.value }] : [];
+    return last ? [{ id: name, name, color, x: last.block + 1, y: last.value }] : [];
   });
   return (
     <div className="chart">
@@ -128,7 +128,7 @@ function Depth({ title, lines }: { readonly title: string; readonly lines: reado
         <LineChart
           data={rows}
           title={`CKA by depth, ${title}`}
-          margin={{ top: 0.5 * rem, right: (0.7 + 0.52 * longest) * rem, bottom: 0, left: 0 }}
+          margin={{ top: 0.5 * rem, right: labelRoom(lines, rem), bottom: 0, left: 0 }}
         >
           <CartesianGrid vertical={false} stroke="var(--grid)" />
           <XAxis
@@ -152,16 +152,14 @@ function Depth({ title, lines }: { readonly title: string; readonly lines: reado
             cursor={{ stroke: "var(--axis)" }}
             content={({ active, label }) =>
               active ? (
-                <div className="popover reading">
-                  <b>block {label}</b>
-                  {lines.map(({ name, color, points }) => (
-                    <span key={name} className="reading-row">
-                      <i style={{ background: color }} />
-                      {name}
-                      <b>{written(points.find(({ block }) => block + 1 === Number(label))?.value)}</b>
-                    </span>
-                  ))}
-                </div>
+                <Reading
+                  at={`block ${label}`}
+                  of={lines.map((line) => ({
+                    ...line,
+                    id: line.name,
+                    value: written(line.points.find(({ block }) => block + 1 === Number(label))?.value),
+                  }))}
+                />
               ) : null
             }
           />
@@ -178,7 +176,7 @@ function Depth({ title, lines }: { readonly title: string; readonly lines: reado
               isAnimationActive={false}
             />
           ))}
-          <EndLabels labels={ends.map((end) => ({ ...end, id: end.name }))} />
+          <EndLabels labels={ends} />
         </LineChart>
       </ResponsiveContainer>
     </div>

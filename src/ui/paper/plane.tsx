@@ -31,7 +31,9 @@ export default function PlaneView() {
   const [chosen, setChosen] = useState<Vertices>();
   const [shownAt, setShown] = useState(0);
   const [solid, setSolid] = useState(false);
-  const planned = chosen ?? surface?.vertices ?? usual(race.config?.lanes ?? []);
+  // What was chosen may be of a race with more lanes.
+  const stands = chosen?.every((lane) => lane < (lanes?.length ?? 0)) ?? false;
+  const planned = (stands ? chosen : undefined) ?? surface?.vertices ?? usual(race.config?.lanes ?? []);
   const shown = SHOWN[shownAt] ?? "loss";
   const places = (surface?.vertices ?? planned).join();
   const vertices = useMemo(() => places.split(",").map((lane) => member(members, Number(lane))), [members, places]);
@@ -180,8 +182,7 @@ function ridgeOf(surface: Surface, vertices: readonly Vertex[]): string {
   });
   const broken = ends.filter((height) => height && !Number.isFinite(height.loss)).length;
   if (broken > 0) return `${about}: the loss of ${plural(broken, "solution")} is not a number.`;
-  if (!ridges.every(({ known }) => known))
-    return `${about}: ${count(measuredCount(surface))} of ${count(placesOf(surface))} places are measured.`;
+  if (!ridges.every(({ known }) => known)) return `${about}.`;
   const worst = ridges.reduce((most, one) => (one.rise > most.rise || Number.isNaN(one.rise) ? one : most));
   const names = [vertices[worst.at]?.name, vertices[(worst.at + 1) % 3]?.name];
   if (!Number.isFinite(worst.rise)) return `${about}: between ${names[0]} and ${names[1]} the loss is not a number.`;

@@ -3,6 +3,7 @@ import { memo } from "react";
 import { CartesianGrid, Line, LineChart, ReferenceLine, ResponsiveContainer, Tooltip, XAxis, YAxis } from "recharts";
 import { profileOf, type Surface } from "../../store/paperplane.ts";
 import { percent } from "../numbers.ts";
+import { Reading } from "../parts/reading.tsx";
 import { useRem } from "../parts/rem.ts";
 import type { Shown } from "./levels.ts";
 import type { Vertex } from "./map.tsx";
@@ -49,15 +50,10 @@ export const Ways = memo(function Ways({ corners, ways, vertices, shown }: Props
               const row = rows.find((one) => one.at === at);
               const [from, to] = [Math.min(2, Math.floor(at)), Math.min(2, Math.floor(at)) + 1];
               return active && row ? (
-                <div className="popover reading">
-                  <b>
-                    {percent(at - from, 0)} of the way from {round[from]?.name} to {round[to]?.name}
-                  </b>
-                  <span className="reading-row">
-                    {shown}
-                    <b>{row.value === null ? "none" : write(row.value)}</b>
-                  </span>
-                </div>
+                <Reading
+                  at={`${percent(at - from, 0)} of the way from ${round[from]?.name} to ${round[to]?.name}`}
+                  of={[{ id: shown, name: shown, value: row.value === null ? "none" : write(row.value) }]}
+                />
               ) : null;
             }}
           />

@@ -2,8 +2,9 @@
 import { useMemo } from "react";
 import { CartesianGrid, Line, LineChart, ResponsiveContainer, Tooltip, XAxis, YAxis } from "recharts";
 import { count } from "../numbers.ts";
+import { type Read, Reading } from "../parts/reading.tsx";
 import { useRem } from "../parts/rem.ts";
-import { EndLabels } from "./labels.tsx";
+import { EndLabels, labelRoom } from "./labels.tsx";
 import { Paths } from "./paths.tsx";
 
 export interface Row {
@@ -41,9 +42,9 @@ export function Curves<R extends Row>({ label, rows, curves, steps, top, write, 
   const rem = useRem();
   const labelled = curves.filter((curve) => curve.labelled);
   const peak = peakOf(top ?? greatest(rows, curves));
-  const longest = Math.max(0, ...labelled.map(({ name }) => name.length));
+  const room = labelRoom(labelled, rem);
   const data = useMemo(() => [...rows], [rows]);
-  const margin = useMemo(() => ({ top: 0.5 * rem, right: (0.7 + 0.52 * longest) * rem, bottom: 0, left: 0 }), [rem, longest]);
+  const margin = useMemo(() => ({ top: 0.5 * rem, right: room, bottom: 0, left: 0 }), [rem, room]);
   // The library works everything out anew where an axis is another object: with each batch it is the same one.
   const axes = useMemo(() => <Axes steps={steps} peak={peak} write={write} />, [steps, peak, write]);
   return (
@@ -56,7 +57,9 @@ export function Curves<R extends Row>({ label, rows, curves, steps, top, write, 
             cursor={CURSOR}
             content={({ active, payload }) => {
               const row = (payload[0] as { payload?: R } | undefined)?.payload;
-              return active && row ? <Reading row={row} curves={curves} write={write} /> : null;
+              return active && row ? (
+                <Reading at={`step ${count(row.step)}`} of={curves.flatMap((curve) => readOf(curve, row, write))} />
+              ) : null;
             }}
           />
           {UNSEEN}
@@ -136,27 +139,7 @@ function endOf<R extends Row>({ id, name, color, value }: Curve<R>, rows: readon
 const between = (range: readonly [number, number] | null | undefined, write: (value: number) => string): string =>
   range && range[1] > range[0] ? ` (${write(range[0])} to ${write(range[1])})` : "";
 
-interface ReadingProps<R extends Row> extends Pick<Props<R>, "curves" | "write"> {
-  readonly row: R;
-}
-
-function Reading<R extends Row>({ row, curves, write }: ReadingProps<R>) {
-  return (
-    <div className="popover reading">
-      <b>step {count(row.step)}</b>
-      {curves.map((curve) => {
-        const value = curve.look === "faint" ? null : curve.value(row);
-        return value === null ? null : (
-          <span key={curve.id} className="reading-row">
-            <i style={{ background: curve.color }} />
-            {curve.name}
-            <b>
-              {write(value)}
-              {between(curve.range?.(row), write)}
-            </b>
-          </span>
-        );
-      })}
-    </div>
-  );
+function readOf<R extends Row>({ id, name, color, look, value, range }: Curve<R>, row: R, write: Props<R>["write"]): Read[] {
+  const known = look === "faint" ? null : value(row);
+  return known === null ? [] : [{ id, name, color, value: write(known) + between(range?.(row), write) }];
 }

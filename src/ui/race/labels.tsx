@@ -11,6 +11,11 @@ export interface EndLabel {
   readonly y: number;
 }
 
+/** Beside a chart for the longest of the names, in pixels. */
+export function labelRoom(lines: readonly { readonly name: string }[], rem: number): number {
+  return (0.7 + 0.52 * Math.max(0, ...lines.map(({ name }) => name.length))) * rem;
+}
+
 export function EndLabels({ labels }: { readonly labels: readonly EndLabel[] }) {
   const rem = useRem();
   const plot = usePlotArea();

@@ -1,6 +1,7 @@
 /** The picture to remember: the singular values of one layer's update, LoRA's wall beside RandLoRA's full spectrum. */
 import { lazy, memo, Suspense, useDeferredValue, useMemo, useState } from "react";
 import { useShallow } from "zustand/react/shallow";
+import { FLOOR } from "../../analysis/spectrum.ts";
 import { layerName, layersOf } from "../../store/layers.ts";
 import { useRace } from "../../store/race.ts";
 import { changesNoMatrix, type LaneRun } from "../../store/run.ts";
@@ -11,7 +12,7 @@ import { Figure } from "../parts/figure.tsx";
 import { Term } from "../parts/term.tsx";
 import { Layers } from "./layers.tsx";
 import { Sketch } from "./sketch.tsx";
-import { FLOOR, type Spectrum, spectrumOf } from "./wall.ts";
+import { type Spectrum, spectrumOf } from "./wall.ts";
 
 const NO_RANKS: readonly LaneRun["rank"][] = [];
 

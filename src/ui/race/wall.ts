@@ -1,15 +1,13 @@
 /** A layer's spectrum ready to draw: relative to its largest value, zeros on the floor, and where the wall is. */
+import { FLOOR } from "../../analysis/spectrum.ts";
 import type { LayerRank } from "../../train/run.ts";
 import type { Look } from "../look.ts";
+import type { Falling } from "./directions.tsx";
 
-/** Where zero is drawn on the log axis, as a share of the largest. */
-export const FLOOR = 1e-8;
 /** Float32 arithmetic leaves dust of about this size where the exact value is zero. */
 const DUST = 1e-6;
 
-export interface Spectrum extends Look {
-  /** σ / σ₁, descending, `FLOOR` for zero. */
-  readonly values: readonly number[];
+export interface Spectrum extends Falling {
   /** σ₁ */
   readonly largest: number;
   /** How many there are before the wall; all of them where there is none. */
@@ -17,8 +15,6 @@ export interface Spectrum extends Look {
   readonly effective: number;
   readonly stable: number;
   readonly above: number;
-  /** Of full fine-tuning, which the others imitate: drawn thin. */
-  readonly truth: boolean;
 }
 
 /**

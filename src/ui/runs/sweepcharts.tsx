@@ -8,7 +8,7 @@ import { count, percent, short } from "../numbers.ts";
 import { Figure, type Table } from "../parts/figure.tsx";
 import { useRem } from "../parts/rem.ts";
 import { Term } from "../parts/term.tsx";
-import { EndLabels } from "../race/labels.tsx";
+import { EndLabels, labelRoom } from "../race/labels.tsx";
 
 interface Drawn {
   readonly id: string;
@@ -104,7 +104,6 @@ function Dots({ label, lines, write, linear = false }: DotsProps) {
   const [least = 1, most = 2] = [xs[0], xs.at(-1)];
   const low = Math.max(0, Math.floor(10 * Math.min(1, ...dots.map(({ judged }) => judged.low))) / 10);
   const high = Math.min(1, Math.ceil(10 * Math.max(0, ...dots.map(({ judged }) => judged.high))) / 10);
-  const longest = Math.max(0, ...lines.map(({ name }) => name.length));
   const ticks = apart(xs, linear ? Number : Math.log);
   return (
     <div className="chart">
@@ -112,7 +111,7 @@ function Dots({ label, lines, write, linear = false }: DotsProps) {
         <LineChart
           data={dots.length > 0 ? dots.map(({ x, judged }) => ({ x, y: judged.accuracy })) : [{ x: 1, y: 0 }]}
           title={label}
-          margin={{ top: 0.5 * rem, right: (0.9 + 0.52 * longest) * rem, bottom: 0, left: 0 }}
+          margin={{ top: 0.5 * rem, right: labelRoom(lines, rem) + 0.2 * rem, bottom: 0, left: 0 }}
         >
           <CartesianGrid vertical={false} stroke="var(--grid)" />
           <XAxis
