@@ -1,4 +1,4 @@
-/** The browser's private file system, by paths from its top: "images/pixels/…". A file is written once, in a worker, and then only read. */
+/** The browser's private file system, by paths from its top: "images/pixels/…". Files are written in workers alone, and read anywhere. */
 
 /** Access without waiting to an open file; TypeScript knows it in its library for workers alone. */
 export interface OpenFile {
@@ -10,7 +10,13 @@ export interface OpenFile {
 }
 type Openable = FileSystemFileHandle & { createSyncAccessHandle(how?: { readonly mode: "read-only" }): Promise<OpenFile> };
 
-/** Opens a new file for writing, in a worker. Throws where the browser has no such files for this page, as in some private windows. */
+/** Makes a folder where there is none. Throws where the browser has no such files for this page, as in some private windows. */
+export async function makeFolder(path: string): Promise<void> {
+  const { folder, name } = await locate(path, true);
+  await folder.getDirectoryHandle(name, { create: true });
+}
+
+/** Opens a file for writing, in a worker, made where there is none. Throws as `makeFolder`, and where another has it: see `isHeld`. */
 export async function createFile(path: string): Promise<OpenFile> {
   const { folder, name } = await locate(path, true);
   const handle = (await folder.getFileHandle(name, { create: true })) as Openable;
@@ -37,12 +43,16 @@ export async function fileAt(path: string): Promise<File | undefined> {
   });
 }
 
-/** Removes a file or a folder with all in it. What another tab has open stays. */
-export async function removeAt(path: string): Promise<void> {
-  await orNothing(async () => {
+/** Removes a file, or a folder with all in it. What another tab has open stays: then false. */
+export async function removeAt(path: string): Promise<boolean> {
+  try {
     const { folder, name } = await locate(path, false);
     await folder.removeEntry(name, { recursive: true });
-  });
+  } catch (error) {
+    if (isHeld(error)) return false;
+    if (!isNothing(error)) throw error;
+  }
+  return true;
 }
 
 /** All files below a folder; none where there is no such folder, or no private file system. */
@@ -76,6 +86,11 @@ export function writeAll(file: OpenFile, bytes: Uint8Array, at: number): void {
   }
 }
 
+/** Another tab or worker has the file open. */
+export function isHeld(error: unknown): boolean {
+  return error instanceof DOMException && error.name === "NoModificationAllowedError";
+}
+
 export function isFull(error: unknown): boolean {
   return error instanceof DOMException && error.name === "QuotaExceededError";
 }
@@ -93,9 +108,13 @@ async function orNothing<T>(work: () => Promise<T>): Promise<T | undefined> {
   try {
     return await work();
   } catch (error) {
-    const expected = ["NotFoundError", "NoModificationAllowedError", "SecurityError", "TypeMismatchError", "InvalidStateError"];
-    // Without `navigator.storage` it is a TypeError.
-    if (error instanceof TypeError || (error instanceof DOMException && expected.includes(error.name))) return undefined;
+    if (isNothing(error) || isHeld(error)) return undefined;
     throw error;
   }
+}
+
+function isNothing(error: unknown): boolean {
+  // Without `navigator.storage` it is a TypeError.
+  const expected = ["NotFoundError", "SecurityError", "TypeMismatchError", "InvalidStateError"];
+  return error instanceof TypeError || (error instanceof DOMException && expected.includes(error.name));
 }

@@ -1,4 +1,5 @@
 /** All that the page keeps on this machine, shelf by shelf. What is kept anew gets a line at the end. */
+import { forgetChoices, listChoices } from "../train/choices.ts";
 import { Hub } from "../train/hub.ts";
 import { openStore } from "../train/opfs.ts";
 import { listKept, removeKept } from "./keeping.ts";
@@ -23,23 +24,6 @@ export interface Shelf {
   remove(id: string): Promise<void>;
 }
 
-/** A folder of the browser's private files; an item is a file or a folder directly in it. */
-function folder(name: string, title: string, says: string, titleOf = (id: string): string => id): Shelf {
-  return {
-    title,
-    says,
-    async list() {
-      const sizes = new Map<string, number>();
-      for (const { path, size } of await (await openStore(name)).list()) {
-        const id = path.split("/")[0] ?? path;
-        sizes.set(id, (sizes.get(id) ?? 0) + size);
-      }
-      return [...sizes].map(([id, bytes]) => ({ id, title: titleOf(id), bytes }));
-    },
-    remove: async (id) => (await openStore(name)).remove(id),
-  };
-}
-
 const openHub = async (): Promise<Hub> => new Hub(await openStore("models"));
 
 const models: Shelf = {
@@ -59,6 +43,13 @@ const models: Shelf = {
     await (await openHub()).remove({ id, revision });
     forgetDownload(model);
   },
+};
+
+const tuning: Shelf = {
+  title: "Kernel choices",
+  says: "Which variants of the kernels are fastest on your GPU. Without them the next race measures for some seconds.",
+  list: async () => (await listChoices()).map(({ adapter, bytes }) => ({ id: adapter, title: adapter, bytes })),
+  remove: forgetChoices,
 };
 
 const copy: Shelf = {
@@ -95,19 +86,7 @@ const settings: Shelf = {
   remove: async (id) => localStorage.removeItem(id),
 };
 
-export const SHELVES: readonly Shelf[] = [
-  models,
-  images,
-  runs,
-  folder(
-    "tuning",
-    "Kernel choices",
-    "Which variants of the kernels are fastest on your GPU. Without them the next race measures for some seconds.",
-    (id) => decodeURIComponent(id.replace(/\.json$/, "")),
-  ),
-  copy,
-  settings,
-];
+export const SHELVES: readonly Shelf[] = [models, images, runs, tuning, copy, settings];
 
 export interface Room {
   /** By the browser's own count, which rounds. */

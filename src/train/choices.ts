@@ -9,7 +9,8 @@ interface Choices {
   readonly choices: Readonly<Record<string, string>>;
 }
 
-const pathOf = ({ id }: Gpu): string => `${encodeURIComponent(id)}.json`;
+const pathOf = (adapter: string): string => `${encodeURIComponent(adapter)}.json`;
+const adapterOf = (path: string): string => decodeURIComponent(path.replace(/\.json$/, ""));
 const openTuning = (): Promise<Store> => openStore("tuning");
 
 /**
@@ -18,7 +19,7 @@ const openTuning = (): Promise<Store> => openStore("tuning");
  */
 export async function recallChoices(gpu: Gpu, open: () => Promise<Store> = openTuning): Promise<void> {
   try {
-    const file = await (await open()).read(pathOf(gpu));
+    const file = await (await open()).read(pathOf(gpu.id));
     if (!file) return;
     const { adapter, choices } = JSON.parse(await file.text()) as Partial<Choices>;
     if (adapter !== gpu.id) return;
@@ -32,10 +33,22 @@ export async function recallChoices(gpu: Gpu, open: () => Promise<Store> = openT
 export async function keepChoices(gpu: Gpu, open: () => Promise<Store> = openTuning): Promise<void> {
   const kept: Choices = { adapter: gpu.id, choices: Object.fromEntries([...gpu.tuned].filter(([key]) => !gpu.guessed.has(key))) };
   try {
-    const writer = await (await open()).append(pathOf(gpu), 0);
-    await writer.write(new TextEncoder().encode(JSON.stringify(kept)));
-    await writer.close();
+    const writer = await (await open()).append(pathOf(gpu.id), 0);
+    try {
+      await writer.write(new TextEncoder().encode(JSON.stringify(kept)));
+    } finally {
+      await writer.close();
+    }
   } catch {
     // As above.
   }
+}
+
+/** The adapters of which something is kept, and its bytes. */
+export async function listChoices(): Promise<readonly { readonly adapter: string; readonly bytes: number }[]> {
+  return (await (await openTuning()).list()).map(({ path, size }) => ({ adapter: adapterOf(path), bytes: size }));
+}
+
+export async function forgetChoices(adapter: string): Promise<void> {
+  await (await openTuning()).remove(pathOf(adapter));
 }

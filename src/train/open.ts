@@ -25,10 +25,8 @@ function placeOf(model: string): Place {
   return { kind: "hub", ...place, ...(revision !== undefined && { revision }) };
 }
 
-let store: Promise<Store> | undefined;
 async function openHub(): Promise<{ readonly hub: Hub; readonly files: Store }> {
-  store ??= openStore("models");
-  const [files, { Hub }] = await Promise.all([store, import("./hub.ts")]);
+  const [files, { Hub }] = await Promise.all([openStore("models"), import("./hub.ts")]);
   return { hub: new Hub(files), files };
 }
 

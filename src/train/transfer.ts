@@ -1,5 +1,5 @@
 /** One file from the Hub into a store: gone on with where it broke off, and checked when it is whole. */
-
+import { isFull } from "../data/disk.ts";
 import { SourceError } from "./input.ts";
 import type { Store } from "./opfs.ts";
 import { type Asked, asker, changed, unreachable } from "./request.ts";
@@ -103,7 +103,7 @@ async function orFull({ file }: Transfer, have: number, write: () => Promise<voi
   try {
     await write();
   } catch (error) {
-    if (!(error instanceof DOMException) || error.name !== "QuotaExceededError") throw error;
+    if (!isFull(error)) throw error;
     throw new SourceError(
       "quota",
       `The browser has no room for ${file.name}: ${file.size - have} more bytes are needed, of ${file.size}.`,
