@@ -2,7 +2,8 @@
  * Datasets that outlive the tab: their tables in the browser's database, their images in packs. A dataset whose images lie in memory
  * cannot be kept.
  */
-
+import type { DBSchema } from "idb";
+import { databaseOf } from "./database.ts";
 import type { Dataset, Pixels, Preprocess } from "./dataset.ts";
 import { filesBelow, removeAt } from "./disk.ts";
 import { pacer } from "./pace.ts";
@@ -36,8 +37,11 @@ interface Row extends Omit<Kept, "dataset"> {
   readonly dataset: Omit<Dataset, "sources" | "digests"> & { readonly sources: string; readonly digests?: string | undefined };
 }
 
-const DATABASE = "fullrank-images";
-const STORE = "datasets";
+interface Tables extends DBSchema {
+  datasets: { key: string; value: Row };
+}
+const database = databaseOf<Tables>("fullrank-images", (made) => made.createObjectStore("datasets", { keyPath: "id" }));
+
 /** No file system has it in a name. */
 const BETWEEN = "\0";
 const DIGEST = 64;
@@ -67,17 +71,17 @@ export async function keep(kept: Kept): Promise<void> {
       digests: digests && (await join(digests, (hex) => hex.padEnd(DIGEST), "")),
     },
   };
-  await onStore("readwrite", (store) => store.put(row));
+  await (await database()).put("datasets", row);
 }
 
 /** Undefined when there is none of that id. Throws Error when it cannot be read any more. */
 export async function recall(id: string): Promise<Kept | undefined> {
-  const row = (await onStore("readonly", (store) => store.get(id))) as Row | undefined;
+  const row = await (await database()).get("datasets", id);
   return row && { ...row, dataset: unfold(row.dataset) };
 }
 
 export async function forget(id: string): Promise<void> {
-  await onStore("readwrite", (store) => store.delete(id));
+  await (await database()).delete("datasets", id);
 }
 
 /** What is kept, the newest first. */
@@ -161,7 +165,7 @@ const packsOf = ({ pixels, files = [] }: Pick<Dataset, "pixels" | "files">): str
 ];
 
 async function rows(): Promise<readonly Row[]> {
-  return (await onStore("readonly", (store) => store.getAll())) as Row[];
+  return (await database()).getAll("datasets");
 }
 
 function unfold({ sources, digests, ...rest }: Row["dataset"]): Dataset {
@@ -171,29 +175,4 @@ function unfold({ sources, digests, ...rest }: Row["dataset"]): Dataset {
   if (places.some((length) => length !== count)) throw new Error(`The table of ${rest.name} is damaged.`);
   const own = digests === undefined ? {} : { digests: names.map((_, i) => digests.slice(i * DIGEST, (i + 1) * DIGEST).trimEnd()) };
   return { ...rest, sources: names, ...own };
-}
-
-let opening: Promise<IDBDatabase> | undefined;
-
-function database(): Promise<IDBDatabase> {
-  opening ??= new Promise<IDBDatabase>((resolve, reject) => {
-    const request = indexedDB.open(DATABASE, 1);
-    request.onupgradeneeded = () => request.result.createObjectStore(STORE, { keyPath: "id" });
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
-  }).catch((error: unknown) => {
-    opening = undefined;
-    throw error;
-  });
-  return opening;
-}
-
-async function onStore<T>(mode: IDBTransactionMode, ask: (store: IDBObjectStore) => IDBRequest<T>): Promise<T> {
-  const transaction = (await database()).transaction(STORE, mode);
-  return new Promise((resolve, reject) => {
-    const request = ask(transaction.objectStore(STORE));
-    transaction.oncomplete = () => resolve(request.result);
-    transaction.onabort = () => reject(transaction.error ?? request.error);
-    transaction.onerror = () => reject(transaction.error ?? request.error);
-  });
 }

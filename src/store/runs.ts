@@ -1,7 +1,8 @@
 /** Runs that stay when the page is left, in the browser's database: listed by their summaries, opened one at a time. */
-import { type DBSchema, type IDBPDatabase, openDB } from "idb";
+import type { DBSchema } from "idb";
 import { create } from "zustand";
 import type { LaneJudgement } from "../analysis/judge.ts";
+import { databaseOf } from "../data/database.ts";
 import type { LaneConfig } from "../train/run.ts";
 import type { RunRecord, SweepPoint } from "./record.ts";
 
@@ -63,21 +64,10 @@ export const useRuns = create<Runs>()(() => ({ list: null, problem: null, remove
 /** Beyond it the oldest runs that are not pinned make room. */
 export const MOST_BYTES = 256 * 2 ** 20;
 
-let opening: Promise<IDBPDatabase<Shelf>> | undefined;
-
-function shelf(): Promise<IDBPDatabase<Shelf>> {
-  opening ??= openDB<Shelf>("fullrank-runs", 1, {
-    upgrade(database) {
-      database.createObjectStore("records");
-      database.createObjectStore("summaries");
-    },
-    terminated: () => (opening = undefined),
-  }).catch((error: unknown) => {
-    opening = undefined;
-    throw error;
-  });
-  return opening;
-}
+const shelf = databaseOf<Shelf>("fullrank-runs", (database) => {
+  database.createObjectStore("records");
+  database.createObjectStore("summaries");
+});
 
 /** Newest first. */
 export async function listRuns(): Promise<readonly RunSummary[]> {
