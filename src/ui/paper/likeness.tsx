@@ -142,6 +142,7 @@ function Depth({ title, lines }: { readonly title: string; readonly lines: reado
           />
           <YAxis
             domain={[least, 1]}
+            ticks={[0, 1, 2, 3, 4, 5].map((fifth) => least + (fifth * (1 - least)) / 5)}
             width={3.1 * rem}
             tickFormatter={(value: number) => value.toFixed(2)}
             axisLine={false}
