@@ -44,7 +44,7 @@ let frames = new Map<number, Promise<Frame>>();
 let writing = Promise.resolve();
 let summary: { readonly of: Dataset; readonly data: Promise<DataSummary> } | undefined;
 
-/** `kept`: by study, the run of an earlier session that it goes on with. */
+/** `kept`: by study, the run of an earlier visit that it goes on with. */
 export function startStudies(
   plan: readonly Study[],
   dataset: Dataset,

@@ -37,7 +37,7 @@ export function seedsFrom(first: number, count: number): readonly number[] {
   return Array.from({ length: count }, (_, i) => (first + i) % SEEDS);
 }
 
-/** `done`: results of an earlier session, whose seeds are not raced again. */
+/** `done`: results of an earlier visit, whose seeds are not raced again. */
 export function studyOf(config: RunConfig, seeds: readonly number[], sweep: SweepPoint | null = null): Study {
   return {
     config: { ...config, seed: seeds[0] ?? config.seed },
