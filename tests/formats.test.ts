@@ -2,19 +2,18 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { type CardFacts, writeCard } from "../src/formats/card.ts";
 import { openCheckpoint, type WeightFiles } from "../src/formats/checkpoint.ts";
-import { adapterConfig, fieldsOf, NEUTRAL, NEUTRAL_LORA, optionalString, savedModules, targetModules } from "../src/formats/config.ts";
+import { adapterConfig, fieldsOf, NEUTRAL, NEUTRAL_LORA, savedModules, targetModules } from "../src/formats/config.ts";
 import { FormatError, UnsupportedError } from "../src/formats/error.ts";
 import { type JsonObject, stringifyLike } from "../src/formats/json.ts";
 import { mergedConfig, NOT_IN_CLASSIFIERS, writeCheckpoint } from "../src/formats/merged.ts";
 import { expectShape, type PeftFolder, readAdapterConfig, readPeft, writePeft } from "../src/formats/peft.ts";
 import {
+  checkFinite,
   type Entry,
   type FloatTensor,
   readSafetensors,
   type Safetensors,
-  toFinite,
   toFloat32,
-  toHalf,
   writeSafetensors,
 } from "../src/formats/safetensors.ts";
 import { matchesTarget } from "../src/formats/target.ts";
@@ -475,7 +474,6 @@ describe("fields of adapter_config.json", () => {
     expect([fields.positive("alpha", 8), fields.positive("none", 8)]).toEqual([0.5, 8]);
     expect([fields.flag("flag", true), fields.flag("none", true)]).toEqual([false, true]);
     expect([fields.number("dropout", 0.5, 0, 1), fields.number("absent", 0.5, 0, 1)]).toEqual([0, 0.5]);
-    expect([optionalString({ a: "b" }, "a"), optionalString({}, "a"), optionalString({ a: null }, "a")]).toEqual(["b", null, null]);
     expect(savedModules({ modules_to_save: ["classifier"] })).toEqual(["classifier"]);
     expect(savedModules({ modules_to_save: null })).toEqual([]);
     expect(targetModules({ target_modules: ["q"] })).toEqual(["q"]);
@@ -488,7 +486,6 @@ describe("fields of adapter_config.json", () => {
     ["a positive number", (json) => fieldsOf(json).positive("x", 1), [-1, 0, "8", true, [8], {}, Infinity]],
     ["a number of a range", (json) => fieldsOf(json).number("x", 0, 0, 1), [-1, 1.5, 1e300, "0", false, [0], {}]],
     ["a flag", (json) => fieldsOf(json).flag("x", false), [0, 1, "true", [], {}]],
-    ["a name", (json) => optionalString(json, "x"), [0, false, [], {}]],
     ["names of saved modules", (json) => savedModules({ modules_to_save: json.x }), ["classifier", [1], [null], {}, 0]],
     ["targets", (json) => targetModules({ target_modules: json.x }), [null, undefined, 0, [0], [["q"]], {}]],
   ])("%s of another kind is refused by the field's name", (_, read, values) => {
@@ -676,12 +673,12 @@ describe("PEFT folders", () => {
   });
 });
 
-test("weights are taken as halves where they are, and as finite numbers", () => {
+test("weights are finite numbers, halves too", () => {
   const data = new Uint8Array(Uint16Array.of(0x3fc0, 0x4000).buffer);
-  expect(toHalf("w", { dtype: "BF16", shape: [2], data })).toEqual({ type: "bf16", data });
-  expect([...toFinite("w", { dtype: "BF16", shape: [2], data })]).toEqual([1.5, 2]);
-  expect(toHalf("w", { dtype: "F32", shape: [1], data })).toBeUndefined();
-  expect(fault(() => toHalf("w", { dtype: "F16", shape: [1], data: Uint8Array.of(0, 0x7c) }))).toBe("value");
+  const entry: Entry = { dtype: "BF16", shape: [2], data };
+  checkFinite("w", entry);
+  expect([...toFloat32(entry)]).toEqual([1.5, 2]);
+  expect(fault(() => checkFinite("w", { dtype: "F16", shape: [1], data: Uint8Array.of(0, 0x7c) }))).toBe("value");
 });
 
 describe("model card", () => {

@@ -9,8 +9,8 @@ import { DEFAULTS } from "../src/store/config.ts";
 import { answeredOf } from "../src/store/inside.ts";
 import { chosenImages } from "../src/store/insideembeddings.ts";
 import { NEWEST, smooth } from "../src/store/insidelive.ts";
+import { hitsIn } from "../src/store/record.ts";
 import { IDLE, type RunAction, reduce } from "../src/store/run.ts";
-import { hitsOf } from "../src/store/verdict.ts";
 import { heated, mapOf, spread } from "../src/ui/inside/heat.ts";
 import { orderOf } from "../src/ui/inside/order.ts";
 import { nearestPoint, nextPoint, viewOf, within } from "../src/ui/inside/plane.ts";
@@ -89,8 +89,7 @@ describe("mistakes", () => {
   test("two lanes part in the numbers of McNemar's test", () => {
     const parted = partings(right, a, b);
     expect(parted).toEqual({ onlyA: [0], onlyB: [2], bothWrong: [5, 3] });
-    const all = u32(0, 1, 2, 3, 4, 5);
-    const [first, second] = [a, b].map((said) => [hitsOf({ ...said, truth: f32() }, all, right)]) as [Uint8Array[], Uint8Array[]];
+    const [first, second] = [a, b].map((said) => [hitsIn({ ...said, truth: f32() }, { labels: right })]) as [Uint8Array[], Uint8Array[]];
     expect(comparePaired(first, second)).toMatchObject({ onlyA: parted.onlyA.length, onlyB: parted.onlyB.length });
   });
 });

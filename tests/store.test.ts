@@ -18,7 +18,7 @@ import { changesNoMatrix, IDLE, isZeroShot, meanRank, type RunAction, reduce, se
 import { decimate, Series } from "../src/store/series.ts";
 import { useSetup } from "../src/store/setup.ts";
 import { countTower, fromAddress, parseTargets, problemOf, toAddress } from "../src/store/targets.ts";
-import { latestScores, verdictsOf } from "../src/store/verdict.ts";
+import { verdictsOf } from "../src/store/verdict.ts";
 import { NO_AUGMENT } from "../src/train/augment.ts";
 import type { AdapterFacts, ModelFacts } from "../src/train/protocol.ts";
 import type { RunConfig, RunEvent } from "../src/train/run.ts";
@@ -101,7 +101,7 @@ describe("a run", () => {
     expect(secondsPerStep(state)).toBeCloseTo(10 / 1000);
     expect(meanRank(state.lanes[0])).toBeNull();
     expect(meanRank(state.lanes[1])).toEqual({ effective: 1.8, stable: 1.25, above: 2 });
-    expect(latestScores(state).map(({ correct }) => correct)).toEqual([2, 3]);
+    expect(state.answers?.lanes.map(({ correct }) => correct)).toEqual([2, 3]);
     expect(reduce(state, { type: "done", step: 10, stopped: false, fingerprints: ["a", "b"] })).toMatchObject({
       phase: "done",
       step: 10,
@@ -139,7 +139,7 @@ describe("a run", () => {
   test("measured twice at one step counts once", () => {
     const state = run(start, ready, validation(0, [0]), validation(4, [0]), validation(4, [1]));
     expect(state.validations.map(({ step }) => step)).toEqual([0, 4]);
-    expect(latestScores(state)[0]?.correct).toBe(1);
+    expect(state.answers?.lanes[0]?.correct).toBe(1);
   });
 
   test("is judged on the same images", () => {

@@ -4,7 +4,7 @@ import { openQueue } from "./queue.ts";
 import { amplification, type Directions, frobenius, leadingDirections, overlapOf } from "./subspace.ts";
 
 /** Directions that are compared at most. */
-export const DIRECTIONS = 64;
+const DIRECTIONS = 64;
 
 export interface OverlapQuestion {
   readonly kind: "overlap";
@@ -62,7 +62,7 @@ export interface LikenessQuestion {
 /** CKA of all pairs of members: (members, members). */
 export type Likeness = Float64Array<ArrayBuffer>;
 
-export const likenessOf = ({ count, features }: LikenessQuestion): Likeness =>
+const likenessOf = ({ count, features }: LikenessQuestion): Likeness =>
   ckaTable(
     features.map((x) => gramOf(x, count)),
     count,

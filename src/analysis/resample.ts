@@ -1,7 +1,7 @@
 /** How sure an accuracy is: percentile intervals by resampling images, and seeds where there are several. */
 import { accuracyInterval } from "./compare.ts";
 
-export const RESAMPLES = 4000;
+const RESAMPLES = 4000;
 
 /**
  * 95 % bootstrap percentile interval (Efron 1979) of a mean accuracy, both ends in 0 … 1. `hits[seed]` (images) holds 1 where the

@@ -39,7 +39,7 @@ export function pickImages(dataset: Dataset, images: readonly number[]): Dataset
 }
 
 /** The images of `more` behind those of `dataset`, in the classes of their names; a class that is missing is made. */
-export function joinImages(dataset: Dataset, more: Dataset): Dataset {
+function joinImages(dataset: Dataset, more: Dataset): Dataset {
   const { classes, labels } = withClasses(dataset, more);
   const { digests, parts } = more;
   const { files, ...rest } = dataset;

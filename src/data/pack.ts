@@ -24,7 +24,7 @@ export function pixelsKey({ resize, stretch, resample, crop }: Preprocess): stri
   return `v${PREPARED_AS}-${stretch ? "whole" : "crop"}-${resize}-${crop}-${resample}`;
 }
 
-export function isIndex(path: string): boolean {
+function isIndex(path: string): boolean {
   return path.endsWith(INDEX);
 }
 

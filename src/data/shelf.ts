@@ -102,11 +102,6 @@ export async function shelved(): Promise<readonly Shelved[]> {
     .sort((a, b) => b.at - a.at);
 }
 
-/** Bytes of all packs, also of those that no dataset needs any more. */
-export async function keptBytes(): Promise<number> {
-  return (await filesBelow(TOP)).reduce((sum, { size }) => sum + size, 0);
-}
-
 /** Removes the packs that no kept dataset needs, such as those of an import that was broken off. */
 async function sweep(): Promise<void> {
   const needed = new Set((await rows()).flatMap(({ dataset }) => packsOf(dataset)));

@@ -78,13 +78,6 @@ export function targetModules(json: JsonObject): TargetModules {
   throw wrong("target_modules", "a list of names or one pattern", value);
 }
 
-/** Throws FormatError "config" for anything but a string, null or nothing. */
-export function optionalString(json: JsonObject, name: string): string | null {
-  const value = json[name] ?? null;
-  if (value !== null && typeof value !== "string") throw wrong(name, "a string or null", value);
-  return value;
-}
-
 /** Names of the modules that are saved whole (`modules_to_save`). Throws FormatError "config". */
 export function savedModules(json: JsonObject): readonly string[] {
   const names = json.modules_to_save ?? [];

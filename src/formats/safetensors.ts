@@ -155,15 +155,9 @@ export function toFloat32({ dtype, data }: Entry): Float32Array<ArrayBuffer> {
 }
 
 /**
- * The same for weights, which must be finite numbers in float32. Throws FormatError, naming the tensor: "dtype", and "value" for
- * NaN, infinities and what is beyond float32.
+ * Weights must be finite numbers in float32. Throws FormatError, naming the tensor: "dtype", and "value" for NaN, infinities and what
+ * is beyond float32.
  */
-export function toFinite(name: string, entry: Entry): Float32Array<ArrayBuffer> {
-  checkFinite(name, entry);
-  return toFloat32(entry);
-}
-
-/** What `toFinite` checks, without making a copy. */
 export function checkFinite(name: string, { dtype, data }: Entry): void {
   if (dtype !== "F32" && dtype !== "F64" && dtype !== "F16" && dtype !== "BF16")
     throw new FormatError("dtype", `Tensor "${name}" holds ${dtype}; only F32, F16, BF16 and F64 can be read as weights.`);
@@ -178,16 +172,6 @@ export function checkFinite(name: string, { dtype, data }: Entry): void {
     const [value] = toFloat32({ dtype, shape: [], data: data.subarray(at, at + size) });
     throw new FormatError("value", `Tensor "${name}" holds ${value} at place ${at / size}; weights must be finite numbers.`);
   }
-}
-
-/**
- * The numbers of an F16 or BF16 entry as the file has them, two bytes each, for those who can read these; undefined for other types.
- * Throws FormatError "value" for NaN and infinities, naming the tensor.
- */
-export function toHalf(name: string, entry: Entry): { readonly type: "f16" | "bf16"; readonly data: Uint8Array } | undefined {
-  if (entry.dtype !== "F16" && entry.dtype !== "BF16") return undefined;
-  checkFinite(name, entry);
-  return { type: entry.dtype === "F16" ? "f16" : "bf16", data: entry.data };
 }
 
 /** bfloat16 is the upper half of a float32. */

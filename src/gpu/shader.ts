@@ -47,7 +47,7 @@ export function shader(name: string): Shader {
 }
 const parsed = new Map<string, Shader>();
 
-export function parseShader(name: string, source: string, library: (name: string) => string): Shader {
+function parseShader(name: string, source: string, library: (name: string) => string): Shader {
   const parts = [...source.matchAll(USE)].map(([, used]) => library(used as string));
   const code = [source, ...parts].join("\n");
   const bindings = new Map<string, Binding>();

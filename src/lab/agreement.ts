@@ -25,7 +25,7 @@ export interface Agreement {
 }
 
 /** Sums of ten thousand float32 products in two orders differ by a hundredth of that. */
-export const AGREES = 1e-3;
+const AGREES = 1e-3;
 
 /** Runs the variant of this name, and another one, on the same random numbers. */
 export async function agreement(gpu: Gpu, kernels: Kernels, problem: string, trial: Trial, name: string): Promise<Agreement> {

@@ -97,7 +97,7 @@ export const percent = (value: number | undefined): string => (value === undefin
 export const speed = ({ gflops, gbps }: Pick<KernelRate, "gflops" | "gbps">): string =>
   gflops > 0 ? `${figure(gflops >= 1000 ? gflops / 1000 : gflops)} ${gflops >= 1000 ? "TFLOP/s" : "GFLOP/s"}` : `${figure(gbps)} GB/s`;
 
-export const groupName = ({ kernel, shape, variant }: Pick<Group, "kernel" | "shape" | "variant">): string =>
+const groupName = ({ kernel, shape, variant }: Pick<Group, "kernel" | "shape" | "variant">): string =>
   `${kernel} ${shape}${variant ? ` [${variant}]` : ""}`;
 
 const KERNELS_SHOWN = 30;

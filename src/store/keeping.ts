@@ -44,7 +44,7 @@ export function listKept(): Promise<readonly Shelved[]> {
 }
 
 /** Shows a kept dataset in place of what is there. False when there is none, or it cannot be read any more. */
-export async function openKept(id: string): Promise<boolean> {
+async function openKept(id: string): Promise<boolean> {
   const kept = await recall(id).catch(() => undefined);
   if (!kept) return false;
   const { dataset, prepared, sample } = kept;

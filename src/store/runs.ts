@@ -81,7 +81,7 @@ export async function refreshRuns(): Promise<void> {
 }
 
 /** Bytes that all kept runs take, about. */
-export async function sizeOfRuns(): Promise<number> {
+async function sizeOfRuns(): Promise<number> {
   return (await listRuns()).reduce((sum, { bytes }) => sum + bytes, 0);
 }
 

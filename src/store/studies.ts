@@ -181,7 +181,7 @@ function frameOf(study: Study, at: number): Promise<Frame> | undefined {
 }
 
 /** The run on the page as it stands, for the person to take; the race that is on counts as stopped here. */
-export async function currentRun(): Promise<Kept | undefined> {
+async function currentRun(): Promise<Kept | undefined> {
   const { plan, at } = useStudies.getState();
   const race = useRace.getState();
   const study = plan[at];

@@ -27,8 +27,7 @@ export type StudyAction =
       readonly result: SeedResult;
       readonly tested: Tested | null;
       readonly facts: readonly (LaneFacts | null)[];
-    }
-  | { readonly type: "stopped" };
+    };
 
 /** The largest seed; a study that would go past it goes on from 0. */
 const SEEDS = 2 ** 32;
@@ -37,7 +36,6 @@ export function seedsFrom(first: number, count: number): readonly number[] {
   return Array.from({ length: count }, (_, i) => (first + i) % SEEDS);
 }
 
-/** `done`: results of an earlier visit, whose seeds are not raced again. */
 export function studyOf(config: RunConfig, seeds: readonly number[], sweep: SweepPoint | null = null): Study {
   return {
     config: { ...config, seed: seeds[0] ?? config.seed },
@@ -78,8 +76,6 @@ export function reduceStudy(study: Study, action: StudyAction): Study {
         facts: study.facts.map((known, lane) => known ?? action.facts[lane] ?? null),
         stopped: study.stopped || action.result.stopped,
       };
-    case "stopped":
-      return { ...study, stopped: true };
   }
 }
 

@@ -40,7 +40,7 @@ export const SETTINGS: Readonly<Record<Setting, { readonly title: string; readon
   },
   targets: { title: "Adapted layers", usual: [["q.v", "q.k.v.out", TARGETS.join(".")]] },
 };
-export const MAX_VALUES = 12;
+const MAX_VALUES = 12;
 
 /** What a value of the adapted layers is called. */
 export function titleOfValue(setting: string, value: string): string {

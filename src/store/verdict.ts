@@ -1,41 +1,20 @@
 /** Which lane did better and whether that means anything, from the newest measurements. */
 import { accuracyInterval, describeComparison } from "../analysis/compare.ts";
 import type { Judgement, Measured, Pair } from "../analysis/judge.ts";
-import type { Answers } from "../train/run.ts";
 import { hasDiverged, hitsIn, type SeedResult, type Tested } from "./record.ts";
 import type { RunState } from "./run.ts";
 
-export interface Score {
-  readonly accuracy: number;
-  /** Half the width of the 95 % interval. */
-  readonly margin: number;
-  readonly correct: number;
-  readonly images: number;
-}
-
-export function scoreOf(correct: number, images: number): Score {
+/** The share of right answers, and half the width of its 95 % interval. */
+export function scoreOf(correct: number, images: number): { readonly accuracy: number; readonly margin: number } {
   const [low, high] = accuracyInterval(correct, images);
-  return { accuracy: images > 0 ? correct / images : Number.NaN, margin: (high - low) / 2, correct, images };
-}
-
-/** Per lane, of the newest measurement; empty before the first. */
-export function latestScores({ answers }: Pick<RunState, "answers">): readonly Score[] {
-  return answers?.lanes.map(({ correct, answers: { predicted } }) => scoreOf(correct, predicted.length)) ?? [];
-}
-
-/** One byte for each image: 1 where the answer was the image's class. `images` are those that were asked, `labels` the dataset's. */
-export function hitsOf({ predicted }: Answers, images: Uint32Array, labels: Uint32Array): Uint8Array {
-  return Uint8Array.from(predicted, (label, i) => Number(label === labels[images[i] ?? -1]));
+  return { accuracy: images > 0 ? correct / images : Number.NaN, margin: (high - low) / 2 };
 }
 
 /** What a race has measured last, as one seed. */
 export function measuredNow({ answers, split, dataset }: Pick<RunState, "answers" | "split" | "dataset">): Measured | null {
   if (!answers || !split || !dataset) return null;
-  const images = split[answers.part];
-  return {
-    labels: Uint32Array.from(images, (image) => dataset.labels[image] ?? 0),
-    lanes: answers.lanes.map((lane) => [hitsOf(lane.answers, images, dataset.labels)]),
-  };
+  const labels = Uint32Array.from(split[answers.part], (image) => dataset.labels[image] ?? 0);
+  return { labels, lanes: answers.lanes.map((lane) => [hitsIn(lane.answers, { labels })]) };
 }
 
 /** What several races have measured on the same images; null where they have not. */

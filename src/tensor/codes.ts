@@ -74,7 +74,7 @@ export function packTernary(data: Float32Array, cols: number): Ternary | undefin
 
 export const unpackTernary = ({ codes, value }: Ternary, cols: number): Float32Array => unpack(codes, cols, SIGN, [0, value, -value, 0]);
 
-export const signCode = (v: number): number => (v > 0 ? 1 : v < 0 ? 2 : 0);
+const signCode = (v: number): number => (v > 0 ? 1 : v < 0 ? 2 : 0);
 
 function pack(rows: number, cols: number, bits: typeof LEVEL | typeof SIGN, codeAt: (i: number) => number): Uint32Array {
   const codes = new Codes(rows, cols, bits);

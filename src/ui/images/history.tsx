@@ -21,7 +21,7 @@ export function useHistoryKeys(): void {
 }
 
 /** Whether the keys belong to a text that is being written. */
-export function isWriting(target: EventTarget | null): boolean {
+function isWriting(target: EventTarget | null): boolean {
   return target instanceof HTMLElement && target.matches('input:not([type="checkbox"], [type="radio"], [type="range"]), textarea, select');
 }
 

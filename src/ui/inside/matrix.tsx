@@ -25,7 +25,7 @@ interface Props {
 
 const INKS = ["var(--ink)", "var(--ink-3)", "var(--bad)", "var(--grid)", "var(--panel)"];
 
-export function cellText({ counts, classes, support }: Confusion, names: readonly string[], { truth, predicted }: Cell): string {
+function cellText({ counts, classes, support }: Confusion, names: readonly string[], { truth, predicted }: Cell): string {
   const images = counts[truth * classes + predicted] as number;
   const own = support[truth] as number;
   const what = truth === predicted ? `${names[truth]}, right` : `${names[truth]} taken for ${names[predicted]}`;

@@ -25,7 +25,5 @@ export function colourOf(share: number): readonly [number, number, number] {
   ];
 }
 
-export const cssOf = (share: number): string => `rgb(${colourOf(share).join(" ")})`;
-
 /** The whole scale as a CSS gradient, from left to right. */
 export const GRADIENT = `linear-gradient(to right, ${STOPS.map((stop) => `rgb(${stop.join(" ")})`).join(", ")})`;

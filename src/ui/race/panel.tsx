@@ -103,7 +103,8 @@ function ZeroShot() {
   const before = zeroShot(race);
   const moving = race.lanes.some((lane) => meanRank(lane) !== null);
   if (!before || race.step > 0 || moving || !race.config || !isZeroShot(race.config)) return null;
-  const { accuracy, margin, images } = scoreOf(before.lanes[0]?.correct ?? 0, before.images);
+  const { images } = before;
+  const { accuracy, margin } = scoreOf(before.lanes[0]?.correct ?? 0, images);
   const classes = race.dataset?.classes.length ?? 0;
   const chance = 1 / Math.max(1, classes);
   const atChance = Math.abs(accuracy - chance) <= margin;
