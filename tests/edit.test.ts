@@ -10,9 +10,11 @@ import {
   fixParts,
   mergeClasses,
   moveImages,
+  pickImages,
   renameClass,
   restoreImages,
   setParts,
+  takeOver,
 } from "../src/data/edit.ts";
 import { CELLS, describe as describeImages } from "../src/data/likeness.ts";
 import { inMemory, readPixels } from "../src/data/pixels.ts";
@@ -97,6 +99,14 @@ describe("edits", () => {
     const back = restoreImages(dropped, [2]);
     expect(back.dataset.classes).toEqual(["c", "b"]);
     expect((await rows(back.dataset)).at(-1)).toBe((await rows(dataset))[2]);
+  });
+
+  test("images of another set come behind, with the classes that they are in", async () => {
+    const other = make({ c: 1, z: 2, y: 1 });
+    const joined = takeOver(dataset, other, [2, 0]);
+    expect(joined.classes).toEqual(["a", "b", "c", "z"]);
+    expect((await rows(joined)).slice(-2)).toEqual([(await rows(other))[2], (await rows(other))[0]]);
+    expect(takeOver({ ...pickImages(other, []), classes: [] }, other, [3]).classes).toEqual(["y"]);
   });
 
   test("images of another import come into the bin with their own pack", async () => {

@@ -272,6 +272,27 @@ test(
 );
 
 test(
+  "what is done to the images while others are read stays done",
+  () =>
+    visit(async (page) => {
+      await bring(page, zipOf("few.zip", { ant: 3, bee: 3 }), 6);
+      await work(page);
+      await drop(page, aClass(page, "bee"), [zipOf("more.zip", { wasp: 4000 })]);
+      await shows(page, "Reading");
+      await cell(page, "ant-2.png").click();
+      await page.keyboard.press("Delete");
+      await page.getByRole("tab", { name: /^Bin 1$/ }).waitFor();
+      // The first six of them are there already.
+      await shows(page, "3,999 images of all classes");
+      await cell(page, "ant-3.png").waitFor();
+      expect(await cell(page, "ant-2.png").count()).toBe(0);
+      await aClass(page, "bee").click();
+      await shows(page, "3,997 images of bee");
+    }),
+  5 * MINUTE,
+);
+
+test(
   "the camera fills a class while its button is held, and is released",
   () =>
     visit(
@@ -324,12 +345,12 @@ test(
       await button(page, "Webcam for bee").click();
       await page
         .getByRole("alert")
-        .filter({ hasText: /No camera was found|The camera was refused/ })
+        .filter({ hasText: /No camera was found|The camera was not allowed/ })
         .waitFor({ timeout: MINUTE });
       await button(page, "Try again").click();
       await page
         .getByRole("alert")
-        .filter({ hasText: /No camera was found|The camera was refused/ })
+        .filter({ hasText: /No camera was found|The camera was not allowed/ })
         .waitFor({ timeout: MINUTE });
     }),
   5 * MINUTE,

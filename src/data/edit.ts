@@ -136,13 +136,16 @@ export function restoreImages({ dataset, bin }: Bench, images: Iterable<number>)
   const back = new Set(images);
   if (!bin || back.size === 0) return { dataset, bin };
   const [taken, kept] = divide(bin.labels.length, back);
-  const picked = pickImages(bin, taken);
-  // Only classes that an image comes back to; the bin remembers all.
+  return { dataset: takeOver(dataset, bin, taken), bin: kept.length > 0 ? pickImages(bin, kept) : null };
+}
+
+/** Some images of another set behind those of a dataset. Only the classes that one of them is in come along. */
+export function takeOver(dataset: Dataset, from: Dataset, images: readonly number[]): Dataset {
+  const picked = pickImages(from, images);
   const wanted = new Set(picked.labels);
   const classes = picked.classes.filter((_, label) => wanted.has(label));
   const labelNow = picked.classes.map((name) => classes.indexOf(name));
-  const restored = { ...picked, classes, labels: picked.labels.map((label) => labelNow[label] ?? 0) };
-  return { dataset: joinImages(dataset, restored), bin: kept.length > 0 ? pickImages(bin, kept) : null };
+  return joinImages(dataset, { ...picked, classes, labels: picked.labels.map((label) => labelNow[label] ?? 0) });
 }
 
 /** Puts images into a part, or with null leaves them to the split. */

@@ -21,6 +21,8 @@ export class Surveyor {
   readonly #shown = new Map<Uint8Array | string, Map<number, number>>();
   #count = 0;
   #last = 0;
+  /** Why nothing is answered any more. */
+  #ended: Error | undefined;
 
   constructor() {
     this.#worker.onmessage = ({ data }: MessageEvent<Answer>) => {
@@ -84,11 +86,11 @@ export class Surveyor {
   }
 
   close(): void {
-    this.#worker.terminate();
     this.#fail("The comparison was closed.");
   }
 
   #ask(question: Question, transfer: Transferable[] = []): Promise<Reply> {
+    if (this.#ended) return Promise.reject(this.#ended);
     const id = ++this.#last;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
@@ -97,7 +99,9 @@ export class Surveyor {
   }
 
   #fail(why: string): void {
-    for (const { reject } of this.#waiting.values()) reject(new Error(why));
+    this.#ended = new Error(why);
+    this.#worker.terminate();
+    for (const { reject } of this.#waiting.values()) reject(this.#ended);
     this.#waiting.clear();
   }
 }

@@ -2,7 +2,7 @@
 import { create } from "zustand";
 import type { Imported, ImportOptions, Progress } from "../data/collect.ts";
 import type { Dataset, ImportReport, Note, Preprocess } from "../data/dataset.ts";
-import { pickImages } from "../data/edit.ts";
+import { pickImages, takeOver } from "../data/edit.ts";
 import { fromFiles } from "../data/folder.ts";
 import { importImages } from "../data/importer.ts";
 import { prepareAgain } from "../data/original.ts";
@@ -69,10 +69,12 @@ export function cancelImport(): void {
   abort?.abort();
 }
 
+/** What is being read is not wanted any more either. */
 export function clearImages(): void {
   abort?.abort();
+  abort = undefined;
   useSetup.getState().setSample(null);
-  useImages.setState({ dataset: null, report: null, fault: null });
+  useImages.setState({ dataset: null, report: null, importing: null, fresh: [], fault: null });
 }
 
 export function dismissImportFault(): void {
@@ -113,7 +115,7 @@ async function take(name: string, opening: Promise<Source>, into?: Dataset): Pro
     const imported = await importImages(source, preprocess, { signal, onProgress, into, keep: true });
     // A newer import has the page.
     if (signal !== abort?.signal) return false;
-    return accept(imported, preprocess, into !== undefined);
+    return accept(imported, preprocess, into);
   } catch (error) {
     if (signal !== abort?.signal) return false;
     const { what, todo } = faultFrom(error, "", "Check that the file can still be opened, and try again.");
@@ -183,9 +185,12 @@ function lossReport({ labels }: Dataset, notes: readonly Note[]): ImportReport {
   return { found: labels.length, taken: labels.length - notes.length, notes, warnings: [warning] };
 }
 
-function accept({ dataset, report }: Imported, prepared: Preprocess, joined: boolean): boolean {
-  if (report.taken > 0 || joined) {
-    useImages.setState(({ set }) => ({ dataset, prepared, report, importing: null, fresh: [], set: joined ? set : set + 1 }));
+/** `into`: the images that those of the import were added to. */
+function accept({ dataset: whole, report }: Imported, prepared: Preprocess, into: Dataset | undefined): boolean {
+  if (report.taken > 0 || into) {
+    const { dataset: here, set } = useImages.getState();
+    const dataset = into && here !== into ? behind(here, whole, into) : whole;
+    useImages.setState({ dataset, prepared, report, importing: null, fresh: [], set: into ? set : set + 1 });
     return true;
   }
   const classless = report.notes.some(({ kind }) => kind === "no class");
@@ -195,6 +200,12 @@ function accept({ dataset, report }: Imported, prepared: Preprocess, joined: boo
   useImages.setState({ report });
   failImport(report.found > 0 ? `None of the ${report.found} files could be taken.` : "No images were found.", todo);
   return false;
+}
+
+/** What was done to the images while others were read stays done: the new ones of `whole` come behind what there is now. */
+function behind(here: Dataset | null, whole: Dataset, into: Dataset): Dataset {
+  const fresh = Array.from(whole.labels.keys()).slice(into.labels.length);
+  return takeOver(here ?? { ...pickImages(whole, []), classes: [] }, whole, fresh);
 }
 
 function failImport(what: string, todo: string): void {

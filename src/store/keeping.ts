@@ -65,8 +65,7 @@ export async function removeKept(id: string): Promise<void> {
   } else {
     const release = await claim(id);
     if (!release) throw new Error("These images are open in another tab: close it, then remove them.");
-    await forget(id);
-    release();
+    await forget(id).finally(release);
   }
   if (useImages.getState().importing) return;
   forgetHistory();
@@ -90,27 +89,36 @@ async function save(): Promise<void> {
   const { sample } = useSetup.getState();
   if (dataset === last) return;
   last = dataset;
-  if (!dataset) {
-    const mine = own;
-    if (mine && (await mine.release)) await forget(mine.id);
-    if (!sample) sessionStorage.removeItem(OPEN);
-    await letGo();
-    return;
-  }
-  if (!prepared || !canKeep(dataset.pixels)) return;
   try {
+    if (!dataset) {
+      if (!sample) sessionStorage.removeItem(OPEN);
+      try {
+        const mine = own;
+        if (mine && (await mine.release)) await forget(mine.id);
+      } finally {
+        await letGo();
+      }
+      return;
+    }
+    if (!prepared || !canKeep(dataset.pixels)) return;
     const id = await ownId(set, sample);
     if (id === undefined) return;
     await keep({ id, dataset, prepared, sample, at: Date.now() });
     if (sample === null) sessionStorage.setItem(OPEN, id);
   } catch (error) {
-    const fault = {
-      kind: "input",
-      what: `The images could not be kept for a later visit (${error instanceof Error ? error.message : String(error)}).`,
-      kept: "The images on this page, while it is open.",
-      todo: "Remove what you do not need from this page's storage.",
-    } as const;
-    useImages.setState({ fault });
+    const why = error instanceof Error ? error.message : String(error);
+    const fault = dataset
+      ? {
+          what: `The images could not be kept for a later visit (${why}).`,
+          kept: "The images on this page, while it is open.",
+          todo: "Remove what you do not need from this page's storage.",
+        }
+      : {
+          what: `The images could not be removed from this page's storage (${why}).`,
+          kept: "What the storage holds of them.",
+          todo: "Open the storage and remove them there.",
+        };
+    useImages.setState({ fault: { kind: "input", ...fault } });
   }
 }
 

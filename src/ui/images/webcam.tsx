@@ -1,6 +1,7 @@
 /** The camera for one class: a picture as it is held, a burst while the button is, and all of them go into the class. */
 import { type KeyboardEvent, useEffect, useRef, useState } from "react";
 import { film } from "../../store/bench.ts";
+import { closeCamera, openCamera } from "../../store/camera.ts";
 import { importFiles, useImages } from "../../store/images.ts";
 import { plural } from "../numbers.ts";
 import { Icon } from "../parts/icon.tsx";
@@ -17,15 +18,6 @@ export default function Webcam({ className }: { readonly className: string }) {
   );
 }
 
-/** What went wrong, and what to do. */
-function refusalOf(error: unknown): string {
-  const name = error instanceof DOMException ? error.name : "";
-  if (name === "NotFoundError" || name === "OverconstrainedError") return "No camera was found. Connect one, then try again.";
-  if (name === "NotAllowedError") return "The camera was refused. Allow it for this page in the browser's address bar, then try again.";
-  if (name === "NotReadableError") return "The camera is in use by another program. Close that program, then try again.";
-  return "This browser gives no camera to this page. It must be opened over https, or from this computer.";
-}
-
 function Camera({ className }: { readonly className: string }) {
   const video = useRef<HTMLVideoElement>(null);
   const [attempt, setAttempt] = useState(0);
@@ -35,18 +27,16 @@ function Camera({ className }: { readonly className: string }) {
   useEffect(() => {
     let stream: MediaStream | undefined;
     let closed = false;
-    const release = () => {
-      for (const track of stream?.getTracks() ?? []) track.stop();
-    };
+    const release = () => stream && closeCamera(stream);
     const start = async () => {
       try {
-        stream = await navigator.mediaDevices.getUserMedia({ video: true, audio: false });
+        stream = await openCamera(true);
         if (closed || !video.current) return release();
         video.current.srcObject = stream;
         await video.current.play();
         setReady(true);
       } catch (error) {
-        if (!closed) setProblem(refusalOf(error));
+        if (!closed) setProblem(error instanceof Error ? error.message : String(error));
       }
     };
     void start();

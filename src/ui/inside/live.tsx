@@ -2,7 +2,8 @@
 import { useEffect, useMemo, useRef, useState } from "react";
 import type { Preprocess } from "../../data/dataset.ts";
 import { fitPicture } from "../../data/resize.ts";
-import { closeCamera, FRAME_MS, NEWEST, openCamera, smooth } from "../../store/insidelive.ts";
+import { closeCamera, openCamera } from "../../store/camera.ts";
+import { FRAME_MS, NEWEST, smooth } from "../../store/insidelive.ts";
 import { preprocessOf } from "../../store/models.ts";
 import { ask, canAnswer } from "../../store/predictions.ts";
 import { predict, useRace } from "../../store/race.ts";
@@ -13,6 +14,9 @@ import { Notice } from "../parts/notice.tsx";
 import { Odds } from "../result/odds.tsx";
 import { keyOf } from "./shell.tsx";
 import "./inside.css";
+
+/** The model sees fewer pixels still, and they are resized on this page. */
+const SMALL = { width: { ideal: 320 }, height: { ideal: 240 } };
 
 export default function LiveView() {
   const config = useRace((race) => race.config);
@@ -41,7 +45,7 @@ function Camera({ model }: { readonly model: string }) {
     setProblem(null);
     // Who has left the view before the camera was allowed does not want it on.
     const take = (opened: MediaStream) => (isHere.current ? setStream(opened) : closeCamera(opened));
-    openCamera().then(take, (error: unknown) => setProblem(error instanceof Error ? error.message : String(error)));
+    openCamera(SMALL).then(take, (error: unknown) => setProblem(error instanceof Error ? error.message : String(error)));
   };
   useEffect(() => {
     const player = video.current;
@@ -57,7 +61,7 @@ function Camera({ model }: { readonly model: string }) {
     for (const track of stream.getTracks()) track.addEventListener("ended", () => stop("The camera has stopped."));
     watch(player, model, setSeen, end.signal).then(
       () => end.signal.aborted || stop("The run that was asked is gone."),
-      (error: unknown) => stop(error instanceof Error ? error.message : String(error)),
+      (error: unknown) => end.signal.aborted || stop(error instanceof Error ? error.message : String(error)),
     );
     return () => {
       end.abort();
