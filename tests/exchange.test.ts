@@ -2,32 +2,19 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { BlobReader, Uint8ArrayWriter, ZipReader } from "@zip.js/zip.js";
-import type { Browser, Locator, Page } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Page } from "playwright-core";
+import { expect, test } from "vitest";
 import { readSafetensors } from "../src/formats/safetensors.ts";
-import { type App, startApp } from "./browser/app.ts";
-import { drop, launch, open } from "./browser/harness.mjs";
+import { drop } from "./browser/harness.mjs";
 import { smallSet } from "./browser/set.ts";
+import { button, MINUTE, region, stage, visit } from "./browser/stage.ts";
 
-const MINUTE = 60_000;
 const LONG = { timeout: 5 * MINUTE, interval: 100 };
 const RANK = 4;
 /** Eight layers, two steps of four images: a software adapter needs seconds for each. */
 const SETTINGS = `#steps=2&batch=4&match=0&targets=q&lanes=lora_rank-${RANK}_alpha-8*randlora_rank-16_alpha-160`;
 
-let app: App;
-let browser: Browser;
-beforeAll(async () => {
-  app = await startApp();
-  browser = await launch();
-}, 3 * MINUTE);
-afterAll(async () => {
-  await browser?.close();
-  app.close();
-});
-
-const region = (page: Page, name: string): Locator => page.getByRole("region", { name, exact: true });
-const button = (page: Page | Locator, name: string | RegExp): Locator => page.getByRole("button", { name, exact: true });
+const app = stage();
 
 type Files = ReadonlyMap<string, Uint8Array>;
 
@@ -62,9 +49,8 @@ const names = (files: Files): string[] => [...files.keys()].sort();
 
 test(
   "adapters, a merged model and ONNX leave; the adapters come back as lanes whose rank shows before any step",
-  async () => {
-    const { page, problems } = await open(browser, app.url + SETTINGS);
-    const story = async () => {
+  () =>
+    visit(app.browser, app.url + SETTINGS, async (page) => {
       await drop(page, region(page, "Images"), [await smallSet(app)]);
       await button(page, "Train").and(page.locator(":enabled")).click({ timeout: MINUTE });
       await expect.poll(() => region(page, "Race").innerText(), LONG).toMatch(/step 2 \/ 2[\s\S]*Done|Done[\s\S]*step 2 \/ 2/);
@@ -121,12 +107,6 @@ test(
 
       await page.reload();
       await expect.poll(() => region(page, "Lanes").innerText(), { timeout: MINUTE }).toMatch(/drop its adapter again/);
-    };
-    await story().catch(async (cause: unknown) => {
-      const shown = await page.locator("body").innerText({ timeout: 5000 }).catch(String);
-      throw new Error(`${String(cause)}\n${problems.join("\n")}\nThe page showed:\n${shown}`, { cause });
-    });
-    expect(problems).toEqual([]);
-  },
+    }),
   10 * MINUTE,
 );

@@ -1,46 +1,22 @@
 /** Images outlive the page: a reload, another tab and another model find them as they were left. In a real browser, through names that people see. */
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { BlobReader, BlobWriter, ZipReader, ZipWriter } from "@zip.js/zip.js";
-import type { Browser, Locator, Page } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { type App, startApp } from "./browser/app.ts";
-import { drop, launch, open } from "./browser/harness.mjs";
+import type { Page } from "playwright-core";
+import { beforeAll, expect, test } from "vitest";
+import { drop } from "./browser/harness.mjs";
+import { smallSet } from "./browser/set.ts";
+import { button, MINUTE, region, stage, visit } from "./browser/stage.ts";
 
 const PUBLIC = join(import.meta.dirname, "../public");
-const MINUTE = 60_000;
 const SOON = { timeout: MINUTE, interval: 100 };
 
-let app: App;
-let browser: Browser;
 let zip: string;
 let model: string;
+const app = stage();
 beforeAll(async () => {
-  app = await startApp();
-  browser = await launch();
-  zip = await smallSet();
+  zip = await smallSet(app);
   model = otherModel();
-}, 3 * MINUTE);
-afterAll(async () => {
-  await browser?.close();
-  app?.close();
 });
-
-const region = (page: Page, name: string): Locator => page.getByRole("region", { name, exact: true });
-const button = (page: Page | Locator, name: string | RegExp): Locator => page.getByRole("button", { name, exact: true });
-
-/** Six images of each of two classes. */
-async function smallSet(): Promise<string> {
-  const reader = new ZipReader(new BlobReader(new Blob([readFileSync(join(PUBLIC, "data/eurosat-mini.zip"))])));
-  const writer = new ZipWriter(new BlobWriter());
-  for (const entry of await reader.getEntries()) {
-    if (entry.directory || !/(Forest|River)\/\w+_00[0-5]\.jpg$/.test(entry.filename)) continue;
-    await writer.add(entry.filename, new BlobReader(await entry.getData(new BlobWriter())));
-  }
-  const path = join(app.scratch, "two.zip");
-  writeFileSync(path, Buffer.from(await (await writer.close()).arrayBuffer()));
-  return path;
-}
 
 /** The bundled model, as one that sees less of each image. */
 function otherModel(): string {
@@ -89,21 +65,8 @@ async function rename(page: Page, from: string, to: string): Promise<void> {
   await input.press("Enter");
 }
 
-async function visit(story: (page: Page) => Promise<void>): Promise<void> {
-  const { page, problems } = await open(browser, app.url);
-  try {
-    await story(page).catch(async (cause: unknown) => {
-      const shown = await page.locator("body").innerText({ timeout: 5000 }).catch(String);
-      throw new Error(`${String(cause)}\n${problems.join("\n")}\nThe page showed:\n${shown}`, { cause });
-    });
-    expect(problems).toEqual([]);
-  } finally {
-    await page.context().close();
-  }
-}
-
 test("a reload finds the images and what was done to them, and two tabs do not hurt each other", () =>
-  visit(async (page) => {
+  visit(app.browser, app.url, async (page) => {
     await drop(page, region(page, "Images"), [zip]);
     await shows(page, { Forest: 6, River: 6 });
     await rename(page, "Forest", "Wood");
@@ -146,7 +109,7 @@ test("the browser asks before it leaves while a change is not kept yet", () =>
   }));
 
 test("a model that wants its images otherwise has them prepared again, edits and all", () =>
-  visit(async (page) => {
+  visit(app.browser, app.url, async (page) => {
     await drop(page, region(page, "Images"), [zip]);
     await shows(page, { Forest: 6, River: 6 });
     await rename(page, "Forest", "Wood");

@@ -2,28 +2,16 @@
 import { createHash } from "node:crypto";
 import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Browser, Locator, Page } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { type App, startApp } from "./browser/app.ts";
-import { launch, open, serve } from "./browser/harness.mjs";
+import type { Page } from "playwright-core";
+import { expect, test } from "vitest";
+import { open, serve } from "./browser/harness.mjs";
+import { button, MINUTE, region, stage, visit } from "./browser/stage.ts";
 
-const MINUTE = 60_000;
 const LONG = { timeout: 5 * MINUTE, interval: 100 };
 const SETTINGS = "#steps=1&batch=4&match=0&validation=0.05&targets=q&lanes=lora_rank-4_alpha-8";
 
-let app: App;
-let browser: Browser;
-beforeAll(async () => {
-  app = await startApp();
-  browser = await launch();
-}, 3 * MINUTE);
-afterAll(async () => {
-  await browser?.close();
-  app.close();
-});
+const app = stage();
 
-const region = (page: Page, name: string): Locator => page.getByRole("region", { name, exact: true });
-const button = (page: Page | Locator, name: string): Locator => page.getByRole("button", { name, exact: true });
 /** Whether the page is served from the copy. */
 const isCopied = (page: Page): Promise<boolean> => page.evaluate(() => navigator.serviceWorker.controller !== null);
 const version = (page: Page): Promise<string | null> => page.locator('meta[name="version"]').getAttribute("content");
@@ -47,27 +35,26 @@ test(
   "after one visit a reload without the network opens the page, trains on a sample and exports",
   async () => {
     const { url, close } = await serve(app.built);
-    const { page, problems } = await open(browser, url + SETTINGS);
-    await expect.poll(() => isCopied(page), LONG).toBe(true);
-    close();
-    await page.context().setOffline(true);
-    await expect(page.evaluate((address) => fetch(address), `${url}nowhere`)).rejects.toThrow();
-    problems.length = 0;
+    await visit(app.browser, url + SETTINGS, async (page, problems) => {
+      await expect.poll(() => isCopied(page), LONG).toBe(true);
+      close();
+      await page.context().setOffline(true);
+      await expect(page.evaluate((address) => fetch(address), `${url}nowhere`)).rejects.toThrow();
+      problems.length = 0;
 
-    await page.reload();
-    await button(page, "Load sample").click();
-    await button(page, "Train")
-      .and(page.locator(":enabled"))
-      .click({ timeout: 2 * MINUTE });
-    await expect.poll(() => region(page, "Race").innerText(), LONG).toMatch(/step 1 \/ 1[\s\S]*Done|Done[\s\S]*step 1 \/ 1/);
-    await button(page, "Export").click();
-    const dialog = page.getByRole("dialog", { name: "Export" });
-    await dialog.getByRole("radio", { name: /^ONNX/ }).check();
-    const [file] = await Promise.all([page.waitForEvent("download", { timeout: 5 * MINUTE }), button(dialog, "Download ONNX").click()]);
-    expect(file.suggestedFilename()).toBe("fullrank-lora-eurosat-onnx.zip");
-    await dialog.getByText("Largest difference of a logit").waitFor({ timeout: 2 * MINUTE });
-    expect(problems).toEqual([]);
-    await page.context().close();
+      await page.reload();
+      await button(page, "Load sample").click();
+      await button(page, "Train")
+        .and(page.locator(":enabled"))
+        .click({ timeout: 2 * MINUTE });
+      await expect.poll(() => region(page, "Race").innerText(), LONG).toMatch(/step 1 \/ 1[\s\S]*Done|Done[\s\S]*step 1 \/ 1/);
+      await button(page, "Export").click();
+      const dialog = page.getByRole("dialog", { name: "Export" });
+      await dialog.getByRole("radio", { name: /^ONNX/ }).check();
+      const [file] = await Promise.all([page.waitForEvent("download", { timeout: 5 * MINUTE }), button(dialog, "Download ONNX").click()]);
+      expect(file.suggestedFilename()).toBe("fullrank-lora-eurosat-onnx.zip");
+      await dialog.getByText("Largest difference of a logit").waitFor({ timeout: 2 * MINUTE });
+    });
   },
   15 * MINUTE,
 );
@@ -78,7 +65,7 @@ test(
     const live = join(app.scratch, "live");
     cpSync(app.built, live, { recursive: true });
     const { url, close } = await serve(live);
-    const { page } = await open(browser, url);
+    const { page } = await open(app.browser, url);
     try {
       await expect.poll(() => isCopied(page), LONG).toBe(true);
       const first = await version(page);
@@ -124,17 +111,16 @@ test(
 
 test(
   "the page can be installed: its manifest names icons of the sizes that browsers ask for",
-  async () => {
-    const { page } = await open(browser, app.url);
-    const session = await page.context().newCDPSession(page);
-    const manifest = () => session.send("Page.getAppManifest");
-    await expect.poll(async () => (await manifest()).data ?? "", LONG).not.toBe("");
-    const { data = "", errors } = await manifest();
-    expect(errors).toEqual([]);
-    expect(JSON.parse(data)).toMatchObject({ short_name: "Fullrank", start_url: "./", display: "standalone" });
-    const { installabilityErrors } = await session.send("Page.getInstallabilityErrors");
-    expect(installabilityErrors.map(({ errorId }) => errorId).filter((id) => id !== "in-incognito")).toEqual([]);
-    await page.context().close();
-  },
+  () =>
+    visit(app.browser, app.url, async (page) => {
+      const session = await page.context().newCDPSession(page);
+      const manifest = () => session.send("Page.getAppManifest");
+      await expect.poll(async () => (await manifest()).data ?? "", LONG).not.toBe("");
+      const { data = "", errors } = await manifest();
+      expect(errors).toEqual([]);
+      expect(JSON.parse(data)).toMatchObject({ short_name: "Fullrank", start_url: "./", display: "standalone" });
+      const { installabilityErrors } = await session.send("Page.getInstallabilityErrors");
+      expect(installabilityErrors.map(({ errorId }) => errorId).filter((id) => id !== "in-incognito")).toEqual([]);
+    }),
   MINUTE,
 );

@@ -1,15 +1,13 @@
 /** The paper's analyses as a visitor meets them, in a real browser: a dropped toy ViT, two methods, a few steps. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { BlobReader, BlobWriter, ZipReader, ZipWriter } from "@zip.js/zip.js";
-import type { Locator, Page } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { type App, startApp } from "./browser/app.ts";
-import { drop, launch, open } from "./browser/harness.mjs";
+import { expect, test } from "vitest";
+import { drop } from "./browser/harness.mjs";
+import { writeZip } from "./browser/pictures.ts";
+import { someOf } from "./browser/set.ts";
+import { button, MINUTE, region, stage, visit } from "./browser/stage.ts";
 
-const SAMPLE = join(import.meta.dirname, "../public/data/eurosat-mini.zip");
 const VIT = join(import.meta.dirname, "fixtures/vit");
-const MINUTE = 60_000;
 const LONG = { timeout: 5 * MINUTE, interval: 200 };
 const SETTINGS =
   "#model=folder%3Atoyvit&head=linear&steps=10&batch=8&match=0&validation=0.2&lanes=lora_rank-4_alpha-8*randlora_rank-6_alpha-60";
@@ -22,53 +20,27 @@ const PREPROCESS = {
   image_std: [0.5, 0.5, 0.5],
 };
 
-let app: App;
-beforeAll(async () => {
-  app = await startApp();
-}, 3 * MINUTE);
-afterAll(() => app.close());
+const app = stage();
 
-const region = (page: Page, name: string): Locator => page.getByRole("region", { name, exact: true });
-const button = (page: Page | Locator, name: string | RegExp): Locator => page.getByRole("button", { name, exact: true });
-
-async function zipped(name: string, files: ReadonlyMap<string, Blob>): Promise<string> {
-  const writer = new ZipWriter(new BlobWriter());
-  for (const [path, blob] of files) await writer.add(path, new BlobReader(blob));
-  const path = join(app.scratch, name);
-  writeFileSync(path, Buffer.from(await (await writer.close()).arrayBuffer()));
+function toyModel(): string {
+  const path = join(app.scratch, "toyvit.zip");
+  const given = ["config.json", "model.safetensors"].map((name) => [name, readFileSync(join(VIT, name))] as const);
+  writeZip(path, new Map([...given, ["preprocessor_config.json", Buffer.from(JSON.stringify(PREPROCESS))]]));
   return path;
 }
 
-const toyModel = () =>
-  zipped(
-    "toyvit.zip",
-    new Map([
-      ...["config.json", "model.safetensors"].map((name) => [name, new Blob([readFileSync(join(VIT, name))])] as const),
-      ["preprocessor_config.json", new Blob([JSON.stringify(PREPROCESS)])],
-    ]),
-  );
-
-async function someImages(): Promise<string> {
-  const reader = new ZipReader(new BlobReader(new Blob([readFileSync(SAMPLE)])));
-  const files = new Map<string, Blob>();
-  for (const entry of await reader.getEntries())
-    if (!entry.directory && /(Forest|River)\/\w+_0[0-2]\d\.jpg$/.test(entry.filename))
-      files.set(entry.filename, await entry.getData(new BlobWriter()));
-  await reader.close();
-  return zipped("two.zip", files);
-}
+/** Thirty images of each of two classes. */
+const someImages = (): Promise<string> => someOf(app, (path) => (/(Forest|River)\/\w+_0[0-2]\d\.jpg$/.test(path) ? path : undefined));
 
 test(
   "ranks over time, shared directions, likeness and the loss surface of a run, by mouse and by keyboard",
-  async () => {
-    const browser = await launch();
-    const { page, problems } = await open(browser, app.url + SETTINGS);
-    page.setDefaultTimeout(LONG.timeout); // a software adapter leaves little time to the page
-    const closer = region(page, "Look closer");
-    const tab = async (name: string) => closer.getByRole("tab", { name }).click();
-    const shown = () => closer.innerText();
-    const story = async () => {
-      await drop(page, page.locator("body"), [await toyModel()]);
+  () =>
+    visit(app.browser, app.url + SETTINGS, async (page) => {
+      page.setDefaultTimeout(LONG.timeout); // a software adapter leaves little time to the page
+      const closer = region(page, "Look closer");
+      const tab = async (name: string) => closer.getByRole("tab", { name }).click();
+      const shown = () => closer.innerText();
+      await drop(page, page.locator("body"), [toyModel()]);
       await page.getByRole("dialog").getByText("This is the model of the next run.").waitFor({ timeout: MINUTE });
       await page.keyboard.press("Escape");
       await drop(page, region(page, "Images"), [await someImages()]);
@@ -152,13 +124,6 @@ test(
       await page.reload();
       await tab("Loss surface");
       await expect.poll(shown, LONG).toMatch(/the weights of this surface are gone: these \d+ of \d+ places were measured before/);
-    };
-    await story().catch(async (cause: unknown) => {
-      const text = await page.locator("body").innerText({ timeout: 5000 }).catch(String);
-      throw new Error(`${String(cause)}\n${problems.join("\n")}\nThe page showed:\n${text}`, { cause });
-    });
-    expect(problems).toEqual([]);
-    await browser.close();
-  },
+    }),
   15 * MINUTE,
 );

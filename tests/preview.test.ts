@@ -1,24 +1,16 @@
 /** The strip of images beside the augmentation settings, in a real browser: it follows every setting, before any run. */
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { type App, startApp } from "./browser/app.ts";
-import { launch, open } from "./browser/harness.mjs";
+import { expect, test } from "vitest";
+import { button, MINUTE, stage, visit } from "./browser/stage.ts";
 
-const MINUTE = 60_000;
-let app: App;
-beforeAll(async () => {
-  app = await startApp();
-}, 5 * MINUTE);
-afterAll(() => app.close());
+const app = stage();
 
 test(
   "the preview shows images as they are, then as a step may see them, drawn anew at the press of a button",
-  async () => {
-    const browser = await launch();
-    try {
-      const { page, problems } = await open(browser, `${app.url}#data=eurosat-mini&flip=1`);
-      const load = page.getByRole("button", { name: "Load sample", exact: true });
+  () =>
+    visit(app.browser, `${app.url}#data=eurosat-mini&flip=1`, async (page) => {
+      const load = button(page, "Load sample");
       await load.click();
-      await page.getByRole("button", { name: "More", exact: true }).click({ timeout: 2 * MINUTE });
+      await button(page, "More").click({ timeout: 2 * MINUTE });
       const settings = page.getByRole("dialog", { name: "More settings" });
       const strip = (name: RegExp) => settings.getByRole("img", { name });
       /** The bytes of a strip; "" while nothing is drawn on it. */
@@ -44,10 +36,6 @@ test(
       await expect.poll(() => drawn(after), waited).not.toBe(shifted);
       expect(await drawn(before)).toBe(original);
       expect(new URL(page.url()).hash).toContain("shift=4");
-      expect(problems).toEqual([]);
-    } finally {
-      await browser.close();
-    }
-  },
+    }),
   10 * MINUTE,
 );

@@ -1,70 +1,44 @@
 /** Several seeds in one go, in a real browser: the table with its intervals, what is kept across a reload, and what leaves the page. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { BlobReader, BlobWriter, ZipReader, ZipWriter } from "@zip.js/zip.js";
-import type { Browser, Download, Locator, Page } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { BlobReader, BlobWriter, ZipWriter } from "@zip.js/zip.js";
+import type { Download, Locator, Page } from "playwright-core";
+import { beforeAll, expect, test } from "vitest";
 import { adapterConfig } from "../src/formats/config.ts";
 import { writePeft } from "../src/formats/peft.ts";
 import { readRecord } from "../src/store/runsread.ts";
-import { type App, startApp } from "./browser/app.ts";
-import { drop, launch, open } from "./browser/harness.mjs";
+import { drop } from "./browser/harness.mjs";
+import { someOf } from "./browser/set.ts";
+import { button, MINUTE, region, stage, visit } from "./browser/stage.ts";
 
-const SAMPLE = join(import.meta.dirname, "../public/data/eurosat-mini.zip");
-const MINUTE = 60_000;
 const LONG = { timeout: 4 * MINUTE, interval: 100 };
 /** A name that would be markup in a report and a formula in a spreadsheet. */
 const HOSTILE = "=1+1 <img src=x onerror=alert(1)>";
 const BASE = "batch=4&match=0&targets=q";
 const TWO_LANES = "lanes=lora_rank-4_alpha-8*randlora_rank-16_alpha-160";
 
-let app: App;
-let browser: Browser;
 let images: string;
+const app = stage({ toy: true });
 beforeAll(async () => {
-  app = await startApp({ toy: true });
-  browser = await launch();
-  images = await smallSet();
-}, 5 * MINUTE);
-afterAll(async () => {
-  await browser?.close();
-  app?.close();
+  images = await hostileSet();
 });
 
-const region = (page: Page, name: string): Locator => page.getByRole("region", { name, exact: true });
-const button = (page: Page | Locator, name: string | RegExp): Locator => page.getByRole("button", { name, exact: true });
-
 /** Twenty images of each of two classes, one of which has a hostile name. */
-async function smallSet(): Promise<string> {
-  const reader = new ZipReader(new BlobReader(new Blob([readFileSync(SAMPLE)])));
-  const writer = new ZipWriter(new BlobWriter());
-  for (const entry of await reader.getEntries()) {
-    const [, name, file] = /(Forest|River)\/(\w+_0[01]\d\.jpg)$/.exec(entry.filename) ?? [];
-    if (entry.directory || !name || !file) continue;
-    await writer.add(`set/${name === "Forest" ? HOSTILE : name}/${file}`, new BlobReader(await entry.getData(new BlobWriter())));
-  }
-  const path = join(app.scratch, "two.zip");
-  writeFileSync(path, Buffer.from(await (await writer.close()).arrayBuffer()));
-  return path;
-}
+const hostileSet = (): Promise<string> =>
+  someOf(app, (path) => {
+    const [, name, file] = /(Forest|River)\/(\w+_0[01]\d\.jpg)$/.exec(path) ?? [];
+    return name && file && `set/${name === "Forest" ? HOSTILE : name}/${file}`;
+  });
 
 const openRuns = (page: Page) => page.getByRole("tab", { name: "Runs" }).click();
 
-/** Opens the page with images in it. What fails is told together with what the page showed. */
-async function visit(hash: string, story: (page: Page) => Promise<void>): Promise<void> {
-  const { page, problems } = await open(browser, `${app.url}#${hash}`);
-  try {
+/** Opens the page with images in it. */
+const race = (hash: string, story: (page: Page) => Promise<void>): Promise<void> =>
+  visit(app.browser, `${app.url}#${hash}`, async (page) => {
     await drop(page, region(page, "Images"), [images]);
     await openRuns(page);
     await story(page);
-  } catch (cause) {
-    const shown = await page.locator("body").innerText({ timeout: 5000 }).catch(String);
-    throw new Error(`${String(cause)}\n${problems.join("\n")}\nThe page showed:\n${shown}`, { cause });
-  } finally {
-    await page.context().close();
-  }
-  expect(problems).toEqual([]);
-}
+  });
 
 /** Whether the browser would ask before it leaves. */
 const holds = (page: Page): Promise<boolean> => page.evaluate(() => !dispatchEvent(new Event("beforeunload", { cancelable: true })));
@@ -123,7 +97,7 @@ async function endlessAdapter(): Promise<string> {
 test(
   "two seeds of two methods: intervals, bands, a run that outlives the page, and all that can be taken of it",
   () =>
-    visit(`steps=6&seeds=2&${BASE}&${TWO_LANES}`, async (page) => {
+    race(`steps=6&seeds=2&${BASE}&${TWO_LANES}`, async (page) => {
       await train(page, 2);
       const result = region(page, "Result");
       const cells = (name: RegExp) => result.getByRole("row", { name }).getByRole("cell").allInnerTexts();
@@ -165,7 +139,7 @@ test(
       expect(report.text).not.toContain("<img");
       expect(report.text).toContain("&lt;img src=x onerror=alert(1)&gt;");
       expect(report.text.match(/<svg/g)).toHaveLength(2);
-      const reader = await browser.newContext({ offline: true });
+      const reader = await app.browser.newContext({ offline: true });
       const asked: string[] = [];
       reader.on("request", (request) => asked.push(request.url()));
       const sheet = await reader.newPage();
@@ -230,7 +204,7 @@ test(
 test(
   "a method that diverges is reported, and the other goes on under every seed",
   () =>
-    visit(`steps=4&seeds=2&${BASE}&lanes=randlora_rank-16_alpha-160`, async (page) => {
+    race(`steps=4&seeds=2&${BASE}&lanes=randlora_rank-16_alpha-160`, async (page) => {
       await drop(page, region(page, "Lanes"), [await endlessAdapter()]);
       const found = page.getByRole("dialog", { name: "Import adapter" });
       await button(found, "Add as a lane").click({ timeout: MINUTE });
@@ -251,7 +225,7 @@ test(
 test(
   "stopped in its second seed, a run keeps the first",
   () =>
-    visit(`steps=400&seeds=3&${BASE}&${TWO_LANES}`, async (page) => {
+    race(`steps=400&seeds=3&${BASE}&${TWO_LANES}`, async (page) => {
       await page.getByRole("region", { name: "Race", exact: true }).waitFor();
       await button(page, "Train").and(page.locator(":enabled")).click({ timeout: MINUTE });
       await expect.poll(() => region(page, "Race").innerText(), LONG).toMatch(/race 2 of 3/);
@@ -268,7 +242,7 @@ test(
 test(
   "a sweep from the address keeps every value, goes on where a run is missing, and draws what is there",
   () =>
-    visit(`steps=2&${BASE}&${TWO_LANES}&sweep=rank_2_4`, async (page) => {
+    race(`steps=2&${BASE}&${TWO_LANES}&sweep=rank_2_4`, async (page) => {
       const closer = region(page, "Look closer");
       await page.getByRole("tab", { name: "Sweep" }).click();
       expect(await closer.getByLabel("Values").inputValue()).toBe("2, 4");

@@ -1,22 +1,11 @@
 /** What the page keeps on a machine is listed in one place with its size, and goes when one says so twice. */
-import type { Browser, Locator, Page } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { type App, startApp } from "./browser/app.ts";
-import { launch, open } from "./browser/harness.mjs";
+import type { Page } from "playwright-core";
+import { expect, test } from "vitest";
+import { MINUTE, region, stage, visit } from "./browser/stage.ts";
 
-const MINUTE = 60_000;
 const LONG = { timeout: MINUTE, interval: 100 };
 
-let app: App;
-let browser: Browser;
-beforeAll(async () => {
-  app = await startApp();
-  browser = await launch();
-}, 3 * MINUTE);
-afterAll(async () => {
-  await browser?.close();
-  app.close();
-});
+const app = stage();
 
 /** Files in the origin's private file system, written as any worker of the page would. */
 async function plant(page: Page, files: Readonly<Record<string, number>>): Promise<void> {
@@ -33,76 +22,72 @@ async function plant(page: Page, files: Readonly<Record<string, number>>): Promi
   }, files);
 }
 
-const shelf = (dialog: Locator, name: string): Locator => dialog.getByRole("region", { name, exact: true });
 const focused = (page: Page): Promise<string | null | undefined> => page.evaluate(() => document.activeElement?.textContent);
 
 test(
   "every shelf tells what it holds; what is removed is gone, and what is kept is not",
-  async () => {
-    const { page, problems } = await open(browser, app.url);
-    await expect.poll(() => page.evaluate(() => navigator.serviceWorker.controller !== null), LONG).toBe(true);
-    const revision = "0123456789abcdef0123456789abcdef01234567";
-    await plant(page, {
-      [`models/toy/vit/${revision}/model.safetensors`]: 3 * 2 ** 20,
-      [`models/toy/other/${revision}/config.json`]: 2048,
-      "tuning/some%20GPU.json": 5000,
-    });
-    await page.getByRole("button", { name: "Load sample" }).click();
-    await page.getByText("600 images in 10 classes").waitFor({ timeout: LONG.timeout });
-    await page.getByRole("button", { name: "Light or dark" }).click();
-
-    const menu = page.getByRole("button", { name: "This page" });
-    await menu.click();
-    await page.getByRole("menuitem", { name: "Storage" }).click();
-    const dialog = page.getByRole("dialog", { name: "Storage" });
-    await expect.poll(() => shelf(dialog, "Models of the Hub").innerText(), LONG).toMatch(/3\.0 MiB[\s\S]*toy\/vit not finished/);
-    const tells = (name: string, words: RegExp) => expect.poll(() => shelf(dialog, name).innerText(), LONG).toMatch(words);
-    await tells("Images", /Land from space, 600 images\s*[\d.]+ MiB/);
-    await tells("Runs", /nothing/);
-    await tells("Kernel choices", /some GPU\s*5 KiB/);
-    await tells("Settings", /Light or dark/);
-    await expect.poll(() => shelf(dialog, "Offline copy").innerText(), LONG).toMatch(/This page\s*[23]\d MiB/);
-    expect(await dialog.innerText()).toMatch(/in use, by the browser's count, of [\d.]+ GiB/);
-
-    const images = shelf(dialog, "Images");
-    await images.getByRole("button", { name: "Remove Land from space, 600 images" }).click();
-    expect(await focused(page)).toBe("Keep");
-    await page.keyboard.press("Enter");
-    expect(await focused(page)).toBe("Remove");
-    expect(await images.innerText()).toContain("Land from space");
-    await images.getByRole("button", { name: "Remove Land from space, 600 images" }).click();
-    await images.getByRole("button", { name: "Yes, remove" }).click();
-    await expect.poll(() => images.innerText(), LONG).toMatch(/nothing/);
-    expect(await focused(page)).toBe("Images");
-    const left = () =>
-      page.evaluate(async () => {
-        const names: string[] = [];
-        type Folder = FileSystemDirectoryHandle & { entries(): AsyncIterable<[string, Folder | FileSystemFileHandle]> };
-        const walk = async (folder: Folder): Promise<void> => {
-          for await (const [name, entry] of folder.entries()) await (entry.kind === "file" ? names.push(name) : walk(entry as Folder));
-        };
-        await walk((await (await navigator.storage.getDirectory()).getDirectoryHandle("images")) as Folder);
-        return names;
+  () =>
+    visit(app.browser, app.url, async (page) => {
+      await expect.poll(() => page.evaluate(() => navigator.serviceWorker.controller !== null), LONG).toBe(true);
+      const revision = "0123456789abcdef0123456789abcdef01234567";
+      await plant(page, {
+        [`models/toy/vit/${revision}/model.safetensors`]: 3 * 2 ** 20,
+        [`models/toy/other/${revision}/config.json`]: 2048,
+        "tuning/some%20GPU.json": 5000,
       });
-    await expect.poll(left, LONG).toEqual([]);
+      await page.getByRole("button", { name: "Load sample" }).click();
+      await page.getByText("600 images in 10 classes").waitFor({ timeout: LONG.timeout });
+      await page.getByRole("button", { name: "Light or dark" }).click();
 
-    const models = shelf(dialog, "Models of the Hub");
-    await models.getByRole("button", { name: "Remove all of Models of the Hub" }).click();
-    expect(await models.innerText()).toContain("Remove 2 items, 3.0 MiB?");
-    await models.getByRole("button", { name: "Yes, remove" }).click();
-    await expect.poll(() => models.innerText(), LONG).toMatch(/nothing/);
+      const menu = page.getByRole("button", { name: "This page" });
+      await menu.click();
+      await page.getByRole("menuitem", { name: "Storage" }).click();
+      const dialog = page.getByRole("dialog", { name: "Storage" });
+      await expect.poll(() => region(dialog, "Models of the Hub").innerText(), LONG).toMatch(/3\.0 MiB[\s\S]*toy\/vit not finished/);
+      expect(await region(dialog, "Images").innerText()).toMatch(/Land from space, 600 images\s*[\d.]+ MiB/);
+      expect(await region(dialog, "Runs").innerText()).toMatch(/nothing/);
+      expect(await region(dialog, "Kernel choices").innerText()).toMatch(/some GPU\s*5 KiB/);
+      expect(await region(dialog, "Settings").innerText()).toMatch(/Light or dark/);
+      await expect.poll(() => region(dialog, "Offline copy").innerText(), LONG).toMatch(/This page\s*[23]\d MiB/);
+      expect(await dialog.innerText()).toMatch(/in use, by the browser's count, of [\d.]+ GiB/);
 
-    await shelf(dialog, "Offline copy").getByRole("button", { name: "Remove This page" }).click();
-    await dialog.getByRole("button", { name: "Yes, remove" }).click();
-    await expect.poll(() => page.evaluate(() => caches.keys()), LONG).toEqual([]);
-    await shelf(dialog, "Settings").getByRole("button", { name: "Remove Light or dark" }).click();
-    await dialog.getByRole("button", { name: "Yes, remove" }).click();
-    await expect.poll(() => page.evaluate(() => localStorage.getItem("theme")), LONG).toBeNull();
+      const images = region(dialog, "Images");
+      await images.getByRole("button", { name: "Remove Land from space, 600 images" }).click();
+      expect(await focused(page)).toBe("Keep");
+      await page.keyboard.press("Enter");
+      expect(await focused(page)).toBe("Remove");
+      expect(await images.innerText()).toContain("Land from space");
+      await images.getByRole("button", { name: "Remove Land from space, 600 images" }).click();
+      await images.getByRole("button", { name: "Yes, remove" }).click();
+      await expect.poll(() => images.innerText(), LONG).toMatch(/nothing/);
+      expect(await focused(page)).toBe("Images");
+      const left = () =>
+        page.evaluate(async () => {
+          const names: string[] = [];
+          type Folder = FileSystemDirectoryHandle & { entries(): AsyncIterable<[string, Folder | FileSystemFileHandle]> };
+          const walk = async (folder: Folder): Promise<void> => {
+            for await (const [name, entry] of folder.entries()) await (entry.kind === "file" ? names.push(name) : walk(entry as Folder));
+          };
+          await walk((await (await navigator.storage.getDirectory()).getDirectoryHandle("images")) as Folder);
+          return names;
+        });
+      await expect.poll(left, LONG).toEqual([]);
 
-    await page.keyboard.press("Escape");
-    await expect.poll(() => page.evaluate(() => document.activeElement?.getAttribute("aria-label")), LONG).toBe("This page");
-    expect(problems).toEqual([]);
-    await page.context().close();
-  },
+      const models = region(dialog, "Models of the Hub");
+      await models.getByRole("button", { name: "Remove all of Models of the Hub" }).click();
+      expect(await models.innerText()).toContain("Remove 2 items, 3.0 MiB?");
+      await models.getByRole("button", { name: "Yes, remove" }).click();
+      await expect.poll(() => models.innerText(), LONG).toMatch(/nothing/);
+
+      await region(dialog, "Offline copy").getByRole("button", { name: "Remove This page" }).click();
+      await dialog.getByRole("button", { name: "Yes, remove" }).click();
+      await expect.poll(() => page.evaluate(() => caches.keys()), LONG).toEqual([]);
+      await region(dialog, "Settings").getByRole("button", { name: "Remove Light or dark" }).click();
+      await dialog.getByRole("button", { name: "Yes, remove" }).click();
+      await expect.poll(() => page.evaluate(() => localStorage.getItem("theme")), LONG).toBeNull();
+
+      await page.keyboard.press("Escape");
+      await expect.poll(() => page.evaluate(() => document.activeElement?.getAttribute("aria-label")), LONG).toBe("This page");
+    }),
   5 * MINUTE,
 );

@@ -1,26 +1,13 @@
 /** The page explains itself: a tour that never covers what it explains, equations for every method, warnings where they belong. */
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Page } from "playwright-core";
+import { expect, test } from "vitest";
 import { listMethods } from "../src/store/methods.ts";
 import { FORMULAS } from "../src/ui/help/formulas.tsx";
-import { type App, startApp } from "./browser/app.ts";
-import { launch, open } from "./browser/harness.mjs";
+import { button, MINUTE, stage, visit } from "./browser/stage.ts";
 
-const MINUTE = 60_000;
 const LONG = { timeout: 2 * MINUTE, interval: 100 };
 
-let app: App;
-let browser: Browser;
-beforeAll(async () => {
-  app = await startApp();
-  browser = await launch();
-}, 3 * MINUTE);
-afterAll(async () => {
-  await browser?.close();
-  app.close();
-});
-
-const button = (page: Page, name: string | RegExp) => page.getByRole("button", { name, exact: true });
+const app = stage();
 
 /** Pixels of the card that lie over what it explains, once it has come to rest. */
 const covered = (page: Page): Promise<number> =>
@@ -37,84 +24,80 @@ const STOPS = ["Images", "Lanes", "Train", "Accuracy", "Rank of the update", "Re
 
 test.each([360, 1440, 3840])(
   "the tour goes by keyboard past everything, at %i px, and is offered once",
-  async (width) => {
-    const { page, problems } = await open(browser, app.url);
-    await page.setViewportSize({ width, height: width === 3840 ? 2160 : 800 });
-    await button(page, "Show me around").click();
-    await expect.poll(() => page.locator(".panel.images .classes").count(), LONG).toBe(1);
-    for (const [i, title] of STOPS.entries()) {
-      const card = page.getByRole("dialog", { name: title });
-      await card.waitFor();
-      await expect.poll(() => covered(page), { ...LONG, message: title }).toBe(0);
-      const onward = card.getByRole("button", { name: i < STOPS.length - 1 ? "Next" : "Done" });
-      await expect.poll(() => onward.evaluate((element) => element === document.activeElement), LONG).toBe(true);
-      await page.keyboard.press("Enter");
-    }
-    await page.locator(".stop").waitFor({ state: "hidden" });
-    expect(await page.evaluate(() => document.activeElement?.id)).toBe("page-menu");
+  (width) =>
+    visit(app.browser, app.url, async (page) => {
+      await page.setViewportSize({ width, height: width === 3840 ? 2160 : 800 });
+      await button(page, "Show me around").click();
+      await expect.poll(() => page.locator(".panel.images .classes").count(), LONG).toBe(1);
+      for (const [i, title] of STOPS.entries()) {
+        const card = page.getByRole("dialog", { name: title });
+        await card.waitFor();
+        await expect.poll(() => covered(page), { ...LONG, message: title }).toBe(0);
+        const onward = card.getByRole("button", { name: i < STOPS.length - 1 ? "Next" : "Done" });
+        await expect.poll(() => onward.evaluate((element) => element === document.activeElement), LONG).toBe(true);
+        await page.keyboard.press("Enter");
+      }
+      await page.locator(".stop").waitFor({ state: "hidden" });
+      expect(await page.evaluate(() => document.activeElement?.id)).toBe("page-menu");
 
-    await page.reload();
-    await button(page, /^Model CLIP-tiny/).waitFor();
-    expect(await button(page, "Show me around").count()).toBe(0);
-    await button(page, "This page").click();
-    await page.getByRole("menuitem", { name: "Show me around" }).click();
-    await page.getByRole("dialog", { name: "Images" }).waitFor();
-    await page.keyboard.press("Escape");
-    await page.locator(".stop").waitFor({ state: "hidden" });
-    expect(problems).toEqual([]);
-    await page.context().close();
-  },
+      await page.reload();
+      await button(page, /^Model CLIP-tiny/).waitFor();
+      expect(await button(page, "Show me around").count()).toBe(0);
+      await button(page, "This page").click();
+      await page.getByRole("menuitem", { name: "Show me around" }).click();
+      await page.getByRole("dialog", { name: "Images" }).waitFor();
+      await page.keyboard.press("Escape");
+      await page.locator(".stop").waitFor({ state: "hidden" });
+    }),
   5 * MINUTE,
 );
 
 test(
   "every method has its equation, which the browser draws, and its paper one click away",
-  async () => {
-    expect(Object.keys(FORMULAS).sort()).toEqual(
-      listMethods()
-        .map(({ id }) => id)
-        .sort(),
-    );
-    const { page } = await open(browser, app.url);
-    await button(page, "How this works").click();
-    const dialog = page.getByRole("dialog", { name: "How this works" });
-    await dialog.getByRole("heading", { name: "Equations" }).waitFor();
-    expect(await dialog.locator("math").count()).toBe(listMethods().length);
-    // A fraction of MathML is drawn as one: its parts stand one above the other.
-    const [top = 0, bottom = 0] = await dialog
-      .locator("math mfrac")
-      .first()
-      .evaluate((fraction) => [...fraction.children].map((part) => part.getBoundingClientRect().top));
-    expect(bottom).toBeGreaterThan(top + 4);
-    const links = await dialog
-      .locator(".formulas a")
-      .evaluateAll((all) => all.map((link) => [link.getAttribute("href"), link.getAttribute("target"), link.getAttribute("rel")]));
-    expect(links.length).toBeGreaterThanOrEqual(9);
-    for (const [href, target, rel] of links)
-      expect([/^https:\/\/arxiv\.org\/abs\/\d{4}\.\d{5}$/.test(String(href)), target, rel]).toEqual([
-        true,
-        "_blank",
-        "noopener noreferrer",
-      ]);
-    await page.context().close();
-  },
+  () =>
+    visit(app.browser, app.url, async (page) => {
+      expect(Object.keys(FORMULAS).sort()).toEqual(
+        listMethods()
+          .map(({ id }) => id)
+          .sort(),
+      );
+      await button(page, "How this works").click();
+      const dialog = page.getByRole("dialog", { name: "How this works" });
+      await dialog.getByRole("heading", { name: "Equations" }).waitFor();
+      expect(await dialog.locator("math").count()).toBe(listMethods().length);
+      // A fraction of MathML is drawn as one: its parts stand one above the other.
+      const [top = 0, bottom = 0] = await dialog
+        .locator("math mfrac")
+        .first()
+        .evaluate((fraction) => [...fraction.children].map((part) => part.getBoundingClientRect().top));
+      expect(bottom).toBeGreaterThan(top + 4);
+      const links = await dialog
+        .locator(".formulas a")
+        .evaluateAll((all) => all.map((link) => [link.getAttribute("href"), link.getAttribute("target"), link.getAttribute("rel")]));
+      expect(links.length).toBeGreaterThanOrEqual(9);
+      for (const [href, target, rel] of links)
+        expect([/^https:\/\/arxiv\.org\/abs\/\d{4}\.\d{5}$/.test(String(href)), target, rel]).toEqual([
+          true,
+          "_blank",
+          "noopener noreferrer",
+        ]);
+    }),
   MINUTE,
 );
 
 test(
   "a learning rate that has collapsed is told beside Train and at its field, and goes when it is mended",
-  async () => {
-    const { page } = await open(browser, `${app.url}#match=0&lanes=lora_rank-16_alpha-32_lr-0.01`);
-    const list = page.getByRole("list", { name: "Before you train" });
-    await expect.poll(() => list.innerText().catch(() => ""), LONG).toMatch(/LoRA: learning rate 0\.01.*collapsed.*Up to 0\.003/);
-    await button(page, /^Settings of LoRA/).click();
-    const settings = page.getByRole("dialog", { name: /^Settings of LoRA/ });
-    await expect.poll(() => settings.innerText(), LONG).toMatch(/collapsed/);
-    await settings.getByLabel("Learning rate", { exact: true }).fill("0.003");
-    await page.keyboard.press("Enter");
-    await expect.poll(() => settings.innerText(), LONG).not.toMatch(/collapsed/);
-    expect(await list.count()).toBe(0);
-    await page.context().close();
-  },
+  () =>
+    visit(app.browser, `${app.url}#match=0&lanes=lora_rank-16_alpha-32_lr-0.01`, async (page) => {
+      const list = page.getByRole("list", { name: "Before you train" });
+      await expect.poll(() => list.innerText().catch(() => ""), LONG).toMatch(/LoRA: learning rate 0\.01.*collapsed.*Up to 0\.003/);
+      await button(page, /^Settings of LoRA/).click();
+      const settings = page.getByRole("dialog", { name: /^Settings of LoRA/ });
+      await expect.poll(() => settings.innerText(), LONG).toMatch(/collapsed/);
+      await settings.getByLabel("Learning rate", { exact: true }).fill("0.003");
+      await page.keyboard.press("Enter");
+      await expect.poll(() => settings.innerText(), LONG).not.toMatch(/collapsed/);
+      expect(await list.count()).toBe(0);
+    }),
   2 * MINUTE,
 );

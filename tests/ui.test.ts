@@ -3,9 +3,9 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { BlobReader, Uint8ArrayWriter, ZipReader } from "@zip.js/zip.js";
 import type { Locator, Page } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { type App, startApp } from "./browser/app.ts";
-import { drop, launch, open } from "./browser/harness.mjs";
+import { expect, test } from "vitest";
+import { drop, launch } from "./browser/harness.mjs";
+import { button, MINUTE, region, stage, visit } from "./browser/stage.ts";
 
 const SAMPLE = join(import.meta.dirname, "../public/data/eurosat-mini.zip");
 const CLASSES = [
@@ -26,17 +26,10 @@ const STEPS = 6;
 const BATCH = 8;
 /** Low enough that the few steps of this test take RandLoRA past it. */
 const LORA_RANK = 8;
-const MINUTE = 60_000;
 const LONG = { timeout: 15 * MINUTE, interval: 250 };
 
-let app: App;
-beforeAll(async () => {
-  app = await startApp();
-}, 3 * MINUTE);
-afterAll(() => app.close());
+const app = stage();
 
-const region = (page: Page, name: string): Locator => page.getByRole("region", { name, exact: true });
-const button = (page: Page, name: string): Locator => page.getByRole("button", { name, exact: true });
 const setting = (page: Page, label: string): Locator => region(page, "Lanes").getByLabel(label, { exact: true });
 
 /** A class name on the page may have spaces where the folder has none. */
@@ -67,21 +60,6 @@ const mean = (values: readonly number[]): number => values.reduce((sum, value) =
 /** The column of a lane in a table whose header names it: "LoRA r32" is not "RandLoRA r2". */
 const column = (header: readonly string[], method: string): number => header.findIndex((title) => title.startsWith(method));
 
-/** Opens the app in a browser of its own. What fails is told together with what the page showed. */
-async function visit(webgpu: boolean, hash: string, story: (page: Page) => Promise<void>): Promise<void> {
-  const browser = await launch({ webgpu });
-  try {
-    const { page, problems } = await open(browser, app.url + hash);
-    await story(page).catch(async (cause: unknown) => {
-      const shown = await page.locator("body").innerText({ timeout: 5000 }).catch(String);
-      throw new Error(`${String(cause)}\n${problems.join("\n")}\nThe page showed:\n${shown}`, { cause });
-    });
-    expect(problems).toEqual([]);
-  } finally {
-    await browser.close();
-  }
-}
-
 async function oneImage(): Promise<string> {
   const zip = new ZipReader(new BlobReader(new Blob([readFileSync(SAMPLE)])));
   const entry = (await zip.getEntries()).find(({ filename }) => filename.includes("/Forest/") && filename.endsWith(".jpg"));
@@ -95,7 +73,7 @@ async function oneImage(): Promise<string> {
 test(
   "a visitor drops a zip, races LoRA against RandLoRA, and finds the settings again",
   () =>
-    visit(true, "#validation=0.05&test=0", async (page) => {
+    visit(app.browser, `${app.url}#validation=0.05&test=0`, async (page) => {
       await drop(page, region(page, "Images"), [SAMPLE]);
       const rows = region(page, "Images").getByRole("row");
       for (const name of CLASSES) {
@@ -167,12 +145,14 @@ test(
 
 test(
   "without WebGPU the page says so, and what to do",
-  () =>
-    visit(false, "", async (page) => {
+  async () => {
+    const browser = await launch({ webgpu: false });
+    await visit(browser, app.url, async (page) => {
       const notice = page.getByRole("alert").filter({ hasText: "WebGPU" });
       await notice.waitFor({ timeout: MINUTE });
       expect(await notice.textContent()).toMatch(/chrome|edge|firefox|safari|flag|driver|update/i);
       expect(await page.getByRole("button", { name: "Train", exact: true }).and(page.locator(":enabled")).count()).toBe(0);
-    }),
+    }).finally(() => browser.close());
+  },
   3 * MINUTE,
 );

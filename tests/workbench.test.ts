@@ -3,22 +3,16 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { BlobReader, TextWriter, ZipReader } from "@zip.js/zip.js";
 import type { Locator, Page } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { type App, startApp } from "./browser/app.ts";
-import { drop, launch, open } from "./browser/harness.mjs";
+import { expect, test } from "vitest";
+import { drop, launch } from "./browser/harness.mjs";
 import { png, writeZip } from "./browser/pictures.ts";
+import { button, MINUTE, region, stage, visit } from "./browser/stage.ts";
 
-const MINUTE = 60_000;
+const CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"];
 const SOON = { timeout: MINUTE, interval: 100 };
 
-let app: App;
-beforeAll(async () => {
-  app = await startApp();
-}, 3 * MINUTE);
-afterAll(() => app.close());
+const app = stage();
 
-const region = (page: Page, name: string): Locator => page.getByRole("region", { name, exact: true });
-const button = (page: Page, name: string | RegExp): Locator => page.getByRole("button", { name, exact: true });
 const grid = (page: Page): Locator => page.getByRole("grid");
 const cell = (page: Page, name: string): Locator => page.getByRole("gridcell", { name: new RegExp(`^${name},`) });
 const said = (page: Page): Locator => page.getByRole("dialog", { name: "Work on the images" }).getByRole("status").first();
@@ -34,20 +28,6 @@ function zipOf(name: string, counts: Readonly<Record<string, number>>): string {
   const path = join(app.scratch, name);
   writeZip(path, files);
   return path;
-}
-
-async function visit(story: (page: Page) => Promise<void>, more: readonly string[] = []): Promise<void> {
-  const browser = await launch({ webgpu: true, more });
-  try {
-    const { page, problems } = await open(browser, app.url);
-    await story(page).catch(async (cause: unknown) => {
-      const shown = await page.locator("body").innerText({ timeout: 5000 }).catch(String);
-      throw new Error(`${String(cause)}\n${problems.join("\n")}\nThe page showed:\n${shown}`, { cause });
-    });
-    expect(problems).toEqual([]);
-  } finally {
-    await browser.close();
-  }
 }
 
 async function bring(page: Page, path: string, images: number): Promise<void> {
@@ -69,7 +49,7 @@ const shows = (page: Page, words: string): Promise<void> => expect.poll(() => sa
 test(
   "five thousand images: choose, delete, undo, move, restore, filter, put into a part",
   () =>
-    visit(async (page) => {
+    visit(app.browser, app.url, async (page) => {
       await bring(page, zipOf("many.zip", { ant: 2500, bee: 1500, cat: 1000 }), 5000);
       await work(page);
       await shows(page, "5,000 images of all classes");
@@ -134,7 +114,7 @@ test(
 test(
   "without a pointer: select, move to a new class, merge, rename, even out, take back",
   () =>
-    visit(async (page) => {
+    visit(app.browser, app.url, async (page) => {
       await bring(page, zipOf("few.zip", { ant: 8, bee: 6, cat: 4 }), 18);
       const press = async (...keys: string[]) => {
         for (const key of keys) await page.keyboard.press(key);
@@ -199,7 +179,7 @@ test(
 test(
   "images that look the same are found, those first that are trained on and tested on",
   () =>
-    visit(async (page) => {
+    visit(app.browser, app.url, async (page) => {
       const files = new Map<string, Buffer>();
       for (let i = 0; i < 40; i++) files.set(`${i % 2 ? "odd" : "even"}/${i}.png`, png(i * 11));
       // The same pixels, in files that differ behind their end.
@@ -232,7 +212,7 @@ test(
 test(
   "downloaded as a zip, and read again: the same classes and images",
   () =>
-    visit(async (page) => {
+    visit(app.browser, app.url, async (page) => {
       await bring(page, zipOf("out.zip", { النمر: 10, "🌲 tree": 7, plain: 5 }), 22);
       await work(page);
       await button(page, "Download").click();
@@ -274,7 +254,7 @@ test(
 test(
   "what is done to the images while others are read stays done",
   () =>
-    visit(async (page) => {
+    visit(app.browser, app.url, async (page) => {
       await bring(page, zipOf("few.zip", { ant: 3, bee: 3 }), 6);
       await work(page);
       await drop(page, aClass(page, "bee"), [zipOf("more.zip", { wasp: 4000 })]);
@@ -294,53 +274,52 @@ test(
 
 test(
   "the camera fills a class while its button is held, and is released",
-  () =>
-    visit(
-      async (page) => {
-        await bring(page, zipOf("cam.zip", { ant: 3, bee: 3 }), 6);
-        await button(page, "Webcam for bee").click();
-        const hold = button(page, "Hold to take pictures");
-        await expect.poll(() => hold.isEnabled(), SOON).toBe(true);
-        const video = await page.getByLabel("What the camera sees").elementHandle();
-        await hold.hover();
-        await page.mouse.down();
-        const taken = page.getByRole("dialog", { name: "Webcam: bee" }).getByRole("status");
-        await expect.poll(async () => Number.parseInt(await taken.innerText(), 10), SOON).toBeGreaterThan(4);
-        await page.mouse.up();
-        await expect.poll(() => taken.innerText(), SOON).not.toContain("being read");
-        const first = Number.parseInt(await taken.innerText(), 10);
-        // Another burst by key.
-        await hold.focus();
-        await page.keyboard.down("Space");
-        await expect.poll(async () => Number.parseInt(await taken.innerText(), 10), SOON).toBeGreaterThan(first + 2);
-        await page.keyboard.up("Space");
-        const all = Number.parseInt(await taken.innerText(), 10);
-        // It lies behind the dialog.
-        const row = page.locator(".classes tr", { hasText: "bee" });
-        await expect.poll(async () => Number((await row.locator(".class-count").innerText()).trim()), SOON).toBeGreaterThan(first);
-        await page.keyboard.press("Escape");
-        await page.getByRole("dialog").waitFor({ state: "hidden" });
-        expect(
-          await video?.evaluate(
-            (element) =>
-              (element as HTMLVideoElement).srcObject instanceof MediaStream &&
-              ((element as HTMLVideoElement).srcObject as MediaStream).active,
-          ),
-        ).toBe(false);
-        const count = Number(await row.locator(".class-count").innerText());
-        expect(count).toBeGreaterThan(3 + first);
-        expect(count).toBeLessThanOrEqual(3 + all);
-        expect(await region(page, "Images").getByRole("row", { name: /ant/ }).locator(".class-count").innerText()).toBe("3");
-      },
-      ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"],
-    ),
+  async () => {
+    const browser = await launch({ more: CAMERA });
+    await visit(browser, app.url, async (page) => {
+      await bring(page, zipOf("cam.zip", { ant: 3, bee: 3 }), 6);
+      await button(page, "Webcam for bee").click();
+      const hold = button(page, "Hold to take pictures");
+      await expect.poll(() => hold.isEnabled(), SOON).toBe(true);
+      const video = await page.getByLabel("What the camera sees").elementHandle();
+      await hold.hover();
+      await page.mouse.down();
+      const taken = page.getByRole("dialog", { name: "Webcam: bee" }).getByRole("status");
+      await expect.poll(async () => Number.parseInt(await taken.innerText(), 10), SOON).toBeGreaterThan(4);
+      await page.mouse.up();
+      await expect.poll(() => taken.innerText(), SOON).not.toContain("being read");
+      const first = Number.parseInt(await taken.innerText(), 10);
+      // Another burst by key.
+      await hold.focus();
+      await page.keyboard.down("Space");
+      await expect.poll(async () => Number.parseInt(await taken.innerText(), 10), SOON).toBeGreaterThan(first + 2);
+      await page.keyboard.up("Space");
+      const all = Number.parseInt(await taken.innerText(), 10);
+      // It lies behind the dialog.
+      const row = page.locator(".classes tr", { hasText: "bee" });
+      await expect.poll(async () => Number((await row.locator(".class-count").innerText()).trim()), SOON).toBeGreaterThan(first);
+      await page.keyboard.press("Escape");
+      await page.getByRole("dialog").waitFor({ state: "hidden" });
+      expect(
+        await video?.evaluate(
+          (element) =>
+            (element as HTMLVideoElement).srcObject instanceof MediaStream &&
+            ((element as HTMLVideoElement).srcObject as MediaStream).active,
+        ),
+      ).toBe(false);
+      const count = Number(await row.locator(".class-count").innerText());
+      expect(count).toBeGreaterThan(3 + first);
+      expect(count).toBeLessThanOrEqual(3 + all);
+      expect(await region(page, "Images").getByRole("row", { name: /ant/ }).locator(".class-count").innerText()).toBe("3");
+    }).finally(() => browser.close());
+  },
   5 * MINUTE,
 );
 
 test(
   "without a camera the page says so",
   () =>
-    visit(async (page) => {
+    visit(app.browser, app.url, async (page) => {
       await bring(page, zipOf("nocam.zip", { ant: 3, bee: 3 }), 6);
       await button(page, "Webcam for bee").click();
       await page
@@ -359,7 +338,7 @@ test(
 test(
   "a pasted image asks for its class, or goes to the one that is chosen",
   () =>
-    visit(async (page) => {
+    visit(app.browser, app.url, async (page) => {
       await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
       await bring(page, zipOf("paste.zip", { ant: 3, bee: 3 }), 6);
       const copy = (seed: number) =>

@@ -46,7 +46,11 @@ try {
   // What the page says that it does until then, and when it began to.
   const said = new Map();
   const listening = setInterval(async () => {
-    const text = await race.getByRole("status").first().innerText().catch(() => "");
+    const text = await race
+      .getByRole("status")
+      .first()
+      .innerText()
+      .catch(() => "");
     const doing = text.replace(/\d.*$/s, "").trim();
     if (doing && !said.has(doing)) said.set(doing, since());
   }, 50);
