@@ -95,7 +95,7 @@ test("a reload finds the images and what was done to them, and two tabs do not h
   }));
 
 test("the browser asks before it leaves while a change is not kept yet", () =>
-  visit(async (page) => {
+  visit(app.browser, app.url, async (page) => {
     await drop(page, region(page, "Images"), [zip]);
     await shows(page, { Forest: 6, River: 6 });
     await expect.poll(() => holds(page), SOON).toBe(false);

@@ -44,10 +44,11 @@ test(
       await page.getByRole("menuitem", { name: "Storage" }).click();
       const dialog = page.getByRole("dialog", { name: "Storage" });
       await expect.poll(() => region(dialog, "Models of the Hub").innerText(), LONG).toMatch(/3\.0 MiB[\s\S]*toy\/vit not finished/);
-      expect(await region(dialog, "Images").innerText()).toMatch(/Land from space, 600 images\s*[\d.]+ MiB/);
-      expect(await region(dialog, "Runs").innerText()).toMatch(/nothing/);
-      expect(await region(dialog, "Kernel choices").innerText()).toMatch(/some GPU\s*5 KiB/);
-      expect(await region(dialog, "Settings").innerText()).toMatch(/Light or dark/);
+      const tells = (name: string, words: RegExp) => expect.poll(() => region(dialog, name).innerText(), LONG).toMatch(words);
+      await tells("Images", /Land from space, 600 images\s*[\d.]+ MiB/);
+      await tells("Runs", /nothing/);
+      await tells("Kernel choices", /some GPU\s*5 KiB/);
+      await tells("Settings", /Light or dark/);
       await expect.poll(() => region(dialog, "Offline copy").innerText(), LONG).toMatch(/This page\s*[23]\d MiB/);
       expect(await dialog.innerText()).toMatch(/in use, by the browser's count, of [\d.]+ GiB/);
 
