@@ -39,6 +39,7 @@ test("the shell has at most 250 KB, with all that is fetched before the first cl
     await page.goto(app.url);
     await page.getByRole("button", { name: "Load sample" }).waitFor();
     await expect.poll(() => page.getByRole("button", { name: /^Model/ }).innerText()).toContain("CLIP-tiny");
+    await page.getByText("Nothing to show yet: train").waitFor(); // no view of the answers is there before them
     await page.waitForLoadState("networkidle");
     await page.waitForTimeout(2000);
     expect(problems).toEqual([]);

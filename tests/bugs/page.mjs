@@ -87,6 +87,6 @@ export const page = [
     "src/ui/closer/panel.tsx",
     "view.ofAnswers && !answered ?",
     "view.ofAnswers === undefined ?",
-    test("lookinside", "a run is looked into"),
+    test("shell", "the shell"),
   ],
 ];
