@@ -1,5 +1,5 @@
 /** The page: three steps from left to right, the way of the data, and the lanes that race. Or the lab, where its address says so. */
-import { lazy, Suspense } from "react";
+import { Suspense } from "react";
 import { takeDrop } from "../store/dropped.ts";
 import { useIsLab } from "../store/place.ts";
 import { useSetup } from "../store/setup.ts";
@@ -11,13 +11,14 @@ import { ImagesPanel } from "./images/panel.tsx";
 import { AdoptDialog } from "./lanes/adopt.tsx";
 import { LanesBar } from "./lanes/bar.tsx";
 import { useDrop } from "./parts/drop.tsx";
+import { Contained, later } from "./parts/later.tsx";
 import { Notice } from "./parts/notice.tsx";
 import { RacePanel } from "./race/panel.tsx";
 import { ResultPanel } from "./result/panel.tsx";
 import { Tour } from "./tour/tour.tsx";
 
 /** Fetched when it is opened: who races needs none of it. */
-const Lab = lazy(() => import("./lab/page.tsx"));
+const Lab = later(() => import("./lab/page.tsx"));
 
 export function App() {
   const support = useSupport();
@@ -48,12 +49,22 @@ function Steps() {
           <LinkNotices />
           <Tour />
         </div>
-        <ImagesPanel />
-        <RacePanel />
-        <ResultPanel />
-        <LanesBar />
+        <Contained>
+          <ImagesPanel />
+        </Contained>
+        <Contained>
+          <RacePanel />
+        </Contained>
+        <Contained>
+          <ResultPanel />
+        </Contained>
+        <Contained>
+          <LanesBar />
+        </Contained>
       </div>
-      <Closer />
+      <Contained>
+        <Closer />
+      </Contained>
       <AdoptDialog />
     </main>
   );

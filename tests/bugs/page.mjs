@@ -26,6 +26,13 @@ export const page = [
     test("kept", "the browser asks"),
   ],
   [
+    "page: what could not be fetched once stays away",
+    "src/ui/parts/later.tsx",
+    "part = lazy(load); // which",
+    "// which",
+    test("later", "a part that cannot"),
+  ],
+  [
     "page: a race can be left behind",
     "src/store/leaving.ts",
     'phase === "starting" || phase === "training"',

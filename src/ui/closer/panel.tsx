@@ -1,13 +1,14 @@
 /** Below the three steps: one view at a time of what happened in the race. */
 import { Tabs } from "radix-ui";
-import { type ComponentType, lazy, Suspense, useEffect, useState } from "react";
+import { type ComponentType, Suspense, useEffect, useState } from "react";
 import { useAnswered } from "../../store/inside.ts";
 import { useRace } from "../../store/race.ts";
 import type { Phase } from "../../store/run.ts";
 import { VIEWS } from "./views.ts";
 import "./closer.css";
+import { later } from "../parts/later.tsx";
 
-const LAZY: ReadonlyMap<string, ComponentType> = new Map(VIEWS.map(({ id, load }) => [id, lazy(load)]));
+const LAZY: ReadonlyMap<string, ComponentType> = new Map(VIEWS.map(({ id, load }) => [id, later(load)]));
 
 export function Closer() {
   const [open, setOpen] = useState(VIEWS[0]?.id ?? "");

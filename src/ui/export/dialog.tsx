@@ -1,10 +1,10 @@
 /** The way to the exports. */
-import { lazy } from "react";
 import { useRace } from "../../store/race.ts";
 import { Icon } from "../parts/icon.tsx";
+import { later } from "../parts/later.tsx";
 import { Modal } from "../parts/modal.tsx";
 
-const Choice = lazy(() => import("./choice.tsx"));
+const Choice = later(() => import("./choice.tsx"));
 
 export function ExportDialog() {
   const hasRun = useRace((race) => race.config !== null);

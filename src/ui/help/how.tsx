@@ -1,9 +1,9 @@
 /** The way to the help. */
-import { lazy } from "react";
 import { Icon } from "../parts/icon.tsx";
+import { later } from "../parts/later.tsx";
 import { Modal } from "../parts/modal.tsx";
 
-const HelpText = lazy(() => import("./text.tsx"));
+const HelpText = later(() => import("./text.tsx"));
 
 export function How() {
   return (

@@ -1,5 +1,5 @@
 /** Step 1: images in, by drop, by dialog or from a sample set, and what came of it. */
-import { lazy, Suspense, useState } from "react";
+import { Suspense, useState } from "react";
 import { SAMPLES } from "../../data/samples.ts";
 import { openBench, useBench } from "../../store/bench.ts";
 import { takeDrop, takeFiles } from "../../store/dropped.ts";
@@ -16,10 +16,11 @@ import { Pasted } from "./paste.tsx";
 import { Report } from "./report.tsx";
 import { Thumbs } from "./thumbs.tsx";
 import "./bench.css";
+import { later } from "../parts/later.tsx";
 
 /** Fetched when they are opened. */
-const Bench = lazy(() => import("./bench.tsx"));
-const Webcam = lazy(() => import("./webcam.tsx"));
+const Bench = later(() => import("./bench.tsx"));
+const Webcam = later(() => import("./webcam.tsx"));
 
 export function ImagesPanel() {
   const { dataset, importing, fault, report } = useImages();

@@ -1,11 +1,12 @@
 /** Images from the clipboard: taken wherever no text is being written, into a class that is chosen or asked for. */
-import { lazy, Suspense, useEffect } from "react";
+import { Suspense, useEffect } from "react";
 import { paste, placePasted, useBench } from "../../store/bench.ts";
 import { useImages } from "../../store/images.ts";
 import { plural } from "../numbers.ts";
+import { later } from "../parts/later.tsx";
 import { Modal } from "../parts/modal.tsx";
 
-const ClassList = lazy(async () => ({ default: (await import("./picker.tsx")).ClassList }));
+const ClassList = later(async () => ({ default: (await import("./picker.tsx")).ClassList }));
 
 export function Pasted() {
   useEffect(() => {

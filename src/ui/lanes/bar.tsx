@@ -1,6 +1,6 @@
 /** Who races, on which model, and under which rules. */
 import { Popover } from "radix-ui";
-import { lazy, Suspense, useMemo } from "react";
+import { Suspense, useMemo } from "react";
 import { countSplit } from "../../data/split.ts";
 import { classTable } from "../../data/table.ts";
 import { epochsOf, laneParameters, type Nearness, NUMBERS, nearness, SEEDS, stepsOf } from "../../store/config.ts";
@@ -11,12 +11,13 @@ import { useStudy } from "../../store/studies.ts";
 import { looksOf } from "../look.ts";
 import { ModelChooser } from "../model/chooser.tsx";
 import { Icon } from "../parts/icon.tsx";
+import { later } from "../parts/later.tsx";
 import { NumberField } from "../parts/number.tsx";
 import { AddMethod } from "./add.tsx";
 import { ImportAdapter } from "./import.tsx";
 import { Lane } from "./lane.tsx";
 
-const Rules = lazy(() => import("./rules.tsx"));
+const Rules = later(() => import("./rules.tsx"));
 
 export function LanesBar() {
   const { config, match, setMatch } = useSetup();

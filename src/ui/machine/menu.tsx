@@ -1,13 +1,14 @@
 /** What concerns the page itself: how it keeps to this machine, what it keeps there, and a newer version of it. */
 import { DropdownMenu } from "radix-ui";
-import { lazy, useRef, useState } from "react";
+import { useRef, useState } from "react";
 import { installPage, takeNewer, useOffline } from "../../store/offline.ts";
 import { startTour } from "../../store/tour.ts";
 import { Icon } from "../parts/icon.tsx";
+import { later } from "../parts/later.tsx";
 import { Modal } from "../parts/modal.tsx";
 
-const Privacy = lazy(() => import("./privacy.tsx"));
-const Storage = lazy(() => import("./storage.tsx"));
+const Privacy = later(() => import("./privacy.tsx"));
+const Storage = later(() => import("./storage.tsx"));
 
 const DIALOGS = { privacy: "Nothing leaves this machine", storage: "Storage" } as const;
 

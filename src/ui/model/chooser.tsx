@@ -1,12 +1,13 @@
 /** Which model is trained, and the way to others. */
-import { lazy, useState } from "react";
+import { useState } from "react";
 import { useModels } from "../../store/models.ts";
 import { shortModel } from "../../store/names.ts";
 import { useSetup } from "../../store/setup.ts";
 import { Icon } from "../parts/icon.tsx";
+import { later } from "../parts/later.tsx";
 import { Modal } from "../parts/modal.tsx";
 
-const Choice = lazy(() => import("./choice.tsx"));
+const Choice = later(() => import("./choice.tsx"));
 
 export function ModelChooser() {
   const model = useSetup((setup) => setup.config.model);

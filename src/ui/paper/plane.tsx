@@ -1,5 +1,5 @@
 /** The loss on the plane through three solutions, as the paper's figure 4b. */
-import { lazy, Suspense, useMemo, useState } from "react";
+import { Suspense, useMemo, useState } from "react";
 import { useShallow } from "zustand/react/shallow";
 import { measuredCount, measurePlane, placesOf, profileOf, type Surface, stopPlane, usePlane } from "../../store/paperplane.ts";
 import { useRace } from "../../store/race.ts";
@@ -16,9 +16,10 @@ import { Source } from "./source.tsx";
 import { TaskBar } from "./task.tsx";
 import { Ways } from "./ways.tsx";
 import "./paper.css";
+import { later } from "../parts/later.tsx";
 
 /** Fetched when it is asked for. */
-const Solid = lazy(() => import("./solid.tsx"));
+const Solid = later(() => import("./solid.tsx"));
 
 const SHOWN: readonly Shown[] = ["loss", "accuracy"];
 const PAPER = ["lora", "randlora", "full"];

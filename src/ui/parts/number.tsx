@@ -1,9 +1,10 @@
 /** A number one types or drags. It takes effect on Enter, on leaving the field and on every move of the slider. */
-import { lazy, Suspense, useEffect, useId, useState } from "react";
+import { Suspense, useEffect, useId, useState } from "react";
 import type { Field } from "../../adapters/adapter.ts";
 import { spansDecades } from "./decades.ts";
+import { later } from "./later.tsx";
 
-const Track = lazy(() => import("./track.tsx"));
+const Track = later(() => import("./track.tsx"));
 
 interface Props {
   readonly field: Field;

@@ -1,5 +1,5 @@
 /** The loss and the validation accuracy while the race runs, on one axis of steps. */
-import { lazy, memo, Suspense, useDeferredValue, useMemo } from "react";
+import { memo, Suspense, useDeferredValue, useMemo } from "react";
 import { DEFAULTS } from "../../store/config.ts";
 import { useImages } from "../../store/images.ts";
 import { useRace } from "../../store/race.ts";
@@ -11,6 +11,7 @@ import { scoreOf } from "../../store/verdict.ts";
 import type { Look } from "../look.ts";
 import { count, decimalsOf, loss, percent } from "../numbers.ts";
 import { Figure, type Table } from "../parts/figure.tsx";
+import { later } from "../parts/later.tsx";
 import { Term } from "../parts/term.tsx";
 import { type Banded, bandFinding, bandTable, curveOf, lastStep, useExtras, withExtras } from "./bands.ts";
 import type { Curve, Props as CurvesProps } from "./curves.tsx";
@@ -24,7 +25,7 @@ interface Mark extends Banded {
 const MAX_DOTS = 80;
 
 /** The charting library is fetched once there is something to draw. */
-const Curves = lazy(async () => ({ default: (await import("./curves.tsx")).Curves<Mark> }));
+const Curves = later(async () => ({ default: (await import("./curves.tsx")).Curves<Mark> }));
 
 /**
  * Before there are images: a bare grid. Then the axes, so that the library has done its first and longest work before training begins.

@@ -1,5 +1,5 @@
 /** The picture to remember: the singular values of one layer's update, LoRA's wall beside RandLoRA's full spectrum. */
-import { lazy, memo, Suspense, useDeferredValue, useMemo, useState } from "react";
+import { memo, Suspense, useDeferredValue, useMemo, useState } from "react";
 import { useShallow } from "zustand/react/shallow";
 import { FLOOR } from "../../analysis/spectrum.ts";
 import { layerName, layersOf } from "../../store/layers.ts";
@@ -9,6 +9,7 @@ import type { LayerRank } from "../../train/run.ts";
 import type { Look } from "../look.ts";
 import { isTruth } from "../paper/truth.ts";
 import { Figure } from "../parts/figure.tsx";
+import { later } from "../parts/later.tsx";
 import { Term } from "../parts/term.tsx";
 import { Layers } from "./layers.tsx";
 import { Sketch } from "./sketch.tsx";
@@ -17,7 +18,7 @@ import { type Spectrum, spectrumOf } from "./wall.ts";
 const NO_RANKS: readonly LaneRun["rank"][] = [];
 
 /** The charting library is fetched once there is something to draw. */
-const Singular = lazy(() => import("./singular.tsx"));
+const Singular = later(() => import("./singular.tsx"));
 
 /** Apart from the losses, which change with every batch. */
 export const Spectra = memo(function Spectra({ looks }: { readonly looks: readonly Look[] }) {

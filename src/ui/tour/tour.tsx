@@ -1,8 +1,9 @@
 /** The tour, fetched when it is taken, and the offer of it to who is here for the first time. */
-import { lazy, Suspense, useEffect, useRef } from "react";
+import { Suspense, useEffect, useRef } from "react";
 import { endTour, startTour, useTour } from "../../store/tour.ts";
+import { later } from "../parts/later.tsx";
 
-const Stops = lazy(() => import("./stops.tsx"));
+const Stops = later(() => import("./stops.tsx"));
 
 export function Tour() {
   const { stop, isOffered } = useTour();
