@@ -4,6 +4,7 @@ import type { ProjectionReply } from "./projectionworker.ts";
 
 /** As `project`, in a worker of its own. Rejects with the signal's reason when that comes first. */
 export function projectApart(request: ProjectionRequest, onProgress: (share: number) => void, signal: AbortSignal): Promise<Projection> {
+  if (signal.aborted) return Promise.reject(signal.reason);
   const worker = new Worker(new URL("./projectionworker.ts", import.meta.url), { type: "module" });
   return new Promise<Projection>((resolve, reject) => {
     signal.addEventListener("abort", () => reject(signal.reason));

@@ -72,6 +72,7 @@ export class Engine {
     question: Q,
     { onPart, signal }: { readonly onPart?: (part: Answer<Q>) => void; readonly signal?: AbortSignal } = {},
   ): Promise<Answer<Q>> {
+    if (signal?.aborted) return Promise.reject(signal.reason);
     const id = ++this.#last;
     return new Promise((resolve, reject) => {
       const end = () => this.#waiting.delete(id);

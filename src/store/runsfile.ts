@@ -25,20 +25,34 @@ export function toJson(record: RunRecord): string {
 }
 
 /** One row for every lane and seed of the runs, or for every step of their curves. */
-export async function saveTable(ids: readonly string[], kind: "figures" | "curves"): Promise<void> {
-  const { curvesCsv, figuresCsv } = await import("./runscsv.ts");
-  const records = (await Promise.all(ids.map(openRun))).filter((record) => record !== undefined);
-  const [first] = records;
-  const name = records.length === 1 && first ? fileName(first) : "fullrank-runs";
-  // The mark in front tells spreadsheets that it is UTF-8.
-  const text = `\ufeff${kind === "figures" ? figuresCsv(records) : curvesCsv(records)}`;
-  save(new Blob([text], { type: "text/csv;charset=utf-8" }), `${name}-${kind}.csv`);
+export function saveTable(ids: readonly string[], kind: "figures" | "curves"): Promise<void> {
+  return written("table", async () => {
+    const { curvesCsv, figuresCsv } = await import("./runscsv.ts");
+    const records = (await Promise.all(ids.map(openRun))).filter((record) => record !== undefined);
+    const [first] = records;
+    const name = records.length === 1 && first ? fileName(first) : "fullrank-runs";
+    // The mark in front tells spreadsheets that it is UTF-8.
+    const text = `\ufeff${kind === "figures" ? figuresCsv(records) : curvesCsv(records)}`;
+    save(new Blob([text], { type: "text/csv;charset=utf-8" }), `${name}-${kind}.csv`);
+  });
 }
 
-export async function saveReport(parts: Omit<ReportParts, "page">): Promise<void> {
-  const { reportOf } = await import("./runsreport.ts");
-  const page = `${location.origin}${location.pathname}`;
-  save(new Blob([reportOf({ ...parts, page })], { type: "text/html;charset=utf-8" }), `${fileName(parts.record)}.html`);
+export function saveReport(parts: Omit<ReportParts, "page">): Promise<void> {
+  return written("report", async () => {
+    const { reportOf } = await import("./runsreport.ts");
+    const page = `${location.origin}${location.pathname}`;
+    save(new Blob([reportOf({ ...parts, page })], { type: "text/html;charset=utf-8" }), `${fileName(parts.record)}.html`);
+  });
+}
+
+/** What cannot be written is told where the runs are listed. */
+async function written(what: string, write: () => Promise<void>): Promise<void> {
+  try {
+    await write();
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    useRuns.setState({ problem: `The ${what} could not be written (${why}). The runs are not touched: try again, or take the JSON.` });
+  }
 }
 
 /** Reads runs from their JSON files. What cannot be read is told by its file's name; the others come in. */

@@ -22,7 +22,10 @@ export function followRuns(): void {
   void refreshRuns();
 }
 
+let drawing = 0;
+
 async function draw(pinned: readonly RunSummary[]): Promise<void> {
+  const mine = ++drawing;
   const had = new Map(usePinned.getState().runs.map((run) => [run.id, run]));
   const runs = await Promise.all(
     pinned.map(async ({ id, name }) => {
@@ -32,5 +35,6 @@ async function draw(pinned: readonly RunSummary[]): Promise<void> {
       return record && { id, name, config: record.config, curves: curvesOf(counted(record), record.config.lanes.length) };
     }),
   );
-  usePinned.setState({ runs: runs.filter((run) => run !== undefined) });
+  // A newer list may have been read in the meantime.
+  if (mine === drawing) usePinned.setState({ runs: runs.filter((run) => run !== undefined) });
 }

@@ -1,5 +1,7 @@
 /** What was trained, to take away: an adapter, a whole model, ONNX, or the run as JSON. */
 import { useEffect, useId, useState } from "react";
+import type { Fault } from "../../gpu/device.ts";
+import { faultFrom } from "../../store/engine.ts";
 import { CONTENTS, canExport, exportLane, forgetExport, pythonLines, useExporting } from "../../store/exporting.ts";
 import { findMethod, type Method } from "../../store/methods.ts";
 import { useModels } from "../../store/models.ts";
@@ -178,11 +180,23 @@ function Take({ lane, options }: { readonly lane: number; readonly options: Expo
 }
 
 function TakeRun() {
+  const [fault, setFault] = useState<Fault | null>(null);
+  const take = () => {
+    setFault(null);
+    exportRun().catch((error: unknown) => setFault(faultFrom(error, "The run on the page.", "Try again.")));
+  };
   return (
-    <div className="row end">
-      <button type="button" className="primary" onClick={() => void exportRun()}>
-        Download JSON
-      </button>
-    </div>
+    <>
+      <div className="row end">
+        <button type="button" className="primary" onClick={take}>
+          Download JSON
+        </button>
+      </div>
+      {fault && (
+        <Notice kind="error">
+          <FaultText title="The run could not be written" fault={fault} />
+        </Notice>
+      )}
+    </>
   );
 }

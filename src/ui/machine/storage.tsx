@@ -1,8 +1,10 @@
 /** What the page keeps on this machine, with its size, and out again. */
 import { useCallback, useEffect, useRef, useState } from "react";
+import type { Fault } from "../../gpu/device.ts";
+import { faultFrom } from "../../store/engine.ts";
 import { askToPersist, findRoom, type Item, type Room, SHELVES, type Shelf } from "../../store/shelves.ts";
 import { bytes, plural } from "../numbers.ts";
-import { Notice } from "../parts/notice.tsx";
+import { FaultText, Notice } from "../parts/notice.tsx";
 
 export default function Storage() {
   const [room, setRoom] = useState<Room>();
@@ -48,16 +50,17 @@ function RoomLine({ room, onChange }: { readonly room: Room; readonly onChange: 
 
 function ShelfSection({ shelf, onChange }: { readonly shelf: Shelf; readonly onChange: () => void }) {
   const [items, setItems] = useState<readonly Item[]>();
-  const [problem, setProblem] = useState("");
+  const [fault, setFault] = useState<Fault | null>(null);
   const heading = useRef<HTMLHeadingElement>(null);
-  const look = useCallback(() => shelf.list().then(setItems, (error: unknown) => setProblem(String(error))), [shelf]);
+  const fail = useCallback((error: unknown) => setFault(faultFrom(error, "What is listed here.", "Try again.")), []);
+  const look = useCallback(() => shelf.list().then(setItems, fail), [shelf, fail]);
   useEffect(() => void look(), [look]);
   const remove = async (ids: readonly string[]) => {
-    setProblem("");
+    setFault(null);
     try {
       for (const id of ids) await shelf.remove(id);
     } catch (error) {
-      setProblem(error instanceof Error ? error.message : String(error));
+      fail(error);
     }
     await look();
     onChange();
@@ -94,9 +97,9 @@ function ShelfSection({ shelf, onChange }: { readonly shelf: Shelf; readonly onC
           ))}
         </ul>
       )}
-      {problem && (
+      {fault && (
         <Notice kind="error">
-          <p>{problem}</p>
+          <FaultText fault={fault} />
         </Notice>
       )}
     </section>

@@ -32,7 +32,7 @@ export function RunDetail({ id }: { readonly id: string }) {
       const judged = await deliberate(measured);
       if (!stale) setJudgement(judged);
     };
-    void load().catch(() => setRecord(undefined));
+    void load().catch(() => !stale && setRecord(undefined));
     return () => {
       stale = true;
     };
