@@ -67,6 +67,13 @@ export const page = [
     "",
     test("page", "cut off"),
   ],
+  [
+    "page: a layer of two lanes stands twice",
+    "src/store/layers.ts",
+    "if (!found.has(layer.path)) found.set(layer.path, layer);",
+    "found.set(layer.path + found.size, layer);",
+    test("page", "each once"),
+  ],
   ["page: towers stand mixed", "src/store/layers.ts", "Number(isText(a)) - Number(isText(b)) || ", "", test("page", "name their tower")],
   [
     "page: a tokenizer alone reads class names",

@@ -3,6 +3,20 @@ const edit = (name) => ({ file: "tests/edit.test.ts", name });
 
 export const workbench = [
   [
+    "edit: images of another set bring classes that none of them is in",
+    "src/data/edit.ts",
+    "picked.classes.filter((_, label) => wanted.has(label))",
+    "picked.classes.filter((_, label) => wanted || label)",
+    edit("come behind"),
+  ],
+  [
+    "images: an import takes back what was done while it ran",
+    "src/store/images.ts",
+    "into && here !== into ? behind(here, whole, into) : whole",
+    "whole",
+    { file: "tests/workbench.test.ts", name: "what is done to the images" },
+  ],
+  [
     "edit: restored images keep the label that they had in the bin",
     "src/data/edit.ts",
     "(label) => labels[label] ?? 0",
