@@ -380,6 +380,7 @@ describe("history", () => {
     discard([0]);
     undo();
     discard([]);
+    rename("b", " b ");
     move([1], "b");
     expect(useEdits.getState().future).toEqual([]);
     expect(past()).toEqual(["move one image to b"]);

@@ -14,6 +14,7 @@ import {
   restoreImages,
   setParts,
 } from "../data/edit.ts";
+import { tidyName } from "../data/paths.ts";
 import { heldOut, type Place } from "../data/surveyor.ts";
 import type { Places } from "../data/surveyworker.ts";
 import { edit } from "./edits.ts";
@@ -76,12 +77,14 @@ const within = (change: (dataset: Bench["dataset"]) => Bench["dataset"]) => (ben
 
 /** Where there is a class of that name, the two become one. */
 export function rename(from: string, to: string): void {
-  const merges = useImages.getState().dataset?.classes.includes(to.trim()) ?? false;
+  const name = tidyName(to);
+  if (name === from) return;
+  const merges = useImages.getState().dataset?.classes.includes(name) ?? false;
   edit(
-    merges ? `merge ${from} into ${to}` : `rename ${from} to ${to}`,
-    within((dataset) => renameClass(dataset, from, to)),
+    merges ? `merge ${from} into ${name}` : `rename ${from} to ${name}`,
+    within((dataset) => renameClass(dataset, from, name)),
   );
-  choose([to.trim()]);
+  choose([name]);
 }
 
 export function merge(from: readonly string[], to: string): void {

@@ -75,7 +75,9 @@ function Preview({ dataset }: { readonly dataset: Dataset }) {
         setSeen(answer.images);
         setProblem(null);
       } catch (error) {
-        if (!signal.aborted) setProblem(faultFrom(error, "", "").what);
+        if (signal.aborted) return;
+        const { what, todo } = faultFrom(error, "", "Draw again.");
+        setProblem(`${what} ${todo}`);
       }
     };
     const timer = setTimeout(() => void ask(), REST_MS);
