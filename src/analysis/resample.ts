@@ -11,7 +11,7 @@ const RESAMPLES = 4000;
  * Of S seeds S − 1 are drawn: the spread of S draws would be too small by (S − 1) / S, which is a half for two (Rao and Wu 1988).
  * Where all answers are right, or none, resampling knows no doubt, and Wilson's interval for one seed stands in.
  */
-export function bootstrapAccuracy(hits: readonly Uint8Array[], draw = 1, resamples = RESAMPLES): readonly [number, number] {
+export function bootstrapAccuracy(hits: readonly Uint8Array[]): readonly [number, number] {
   const [first] = hits;
   const images = first?.length ?? 0;
   if (!first || images === 0) return [0, 1];
@@ -19,10 +19,10 @@ export function bootstrapAccuracy(hits: readonly Uint8Array[], draw = 1, resampl
   const right = hits.reduce((sum, seed) => sum + count(seed), 0);
   if (right === 0 || right === images * hits.length) return accuracyInterval(right / hits.length, images);
 
-  const random = stream(draw);
+  const random = stream(1);
   const seeds = Math.max(1, hits.length - 1);
   const times = new Uint32Array(images);
-  const means = Float64Array.from({ length: resamples }, () => {
+  const means = Float64Array.from({ length: RESAMPLES }, () => {
     times.fill(0);
     for (let i = 0; i < images; i++) times[random(images)]!++;
     let sum = 0;

@@ -44,21 +44,14 @@ export function useChosenLane(looks: readonly Look[]): number {
   return Math.min(lane, Math.max(0, looks.length - 1));
 }
 
-interface LanesProps {
-  readonly looks: readonly Look[];
-  readonly label?: string;
-  readonly value: number;
-  readonly onChange?: (lane: number) => void;
-}
-
-/** One of the lanes. */
-export function LaneChoice({ looks, label = "Lane", value, onChange = chooseLane }: LanesProps) {
+/** The lane that all views look at. */
+export function LaneChoice({ looks, value }: { readonly looks: readonly Look[]; readonly value: number }) {
   const name = useId();
   return (
-    <fieldset className="lane-choice" aria-label={label}>
+    <fieldset className="lane-choice" aria-label="Lane">
       {looks.map((look, lane) => (
         <label key={look.name} style={{ color: look.color }}>
-          <input type="radio" name={name} checked={lane === value} onChange={() => onChange(lane)} />
+          <input type="radio" name={name} checked={lane === value} onChange={() => chooseLane(lane)} />
           <Swatch look={look} />
           {look.name}
         </label>

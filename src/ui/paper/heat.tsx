@@ -14,12 +14,11 @@ interface Props {
   readonly describe: (row: number, column: number) => string;
   /** Rows before which a line is drawn. */
   readonly breaks?: readonly number[];
-  readonly className?: string;
   /** Drawn over the cells. */
   readonly children?: ReactNode;
 }
 
-export function Heat({ label, rows, columns, value, most, least = 0, describe, breaks = [], className = "", children }: Props) {
+export function Heat({ label, rows, columns, value, most, least = 0, describe, breaks = [], children }: Props) {
   const [cursor, setCursor] = useState<readonly [row: number, column: number]>();
   if (rows === 0 || columns === 0) return null;
 
@@ -46,7 +45,7 @@ export function Heat({ label, rows, columns, value, most, least = 0, describe, b
     setCursor([Math.min(rows - 1, Math.max(0, next[0])), Math.min(columns - 1, Math.max(0, next[1]))]);
   };
   return (
-    <div className={`heat ${className}`}>
+    <div className="heat">
       <div
         className="heat-cells"
         style={{ "--columns": columns, "--rows": rows } as CSSProperties}

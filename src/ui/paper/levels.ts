@@ -35,8 +35,10 @@ export function toneRange({ heights }: Surface, shown: Shown): readonly [number,
   return [Math.min(...tones), Math.max(...tones)];
 }
 
-/** `count` levels between the extremes, evenly in the tone. None before the coarsest pass is complete. */
-export function levelsOf(surface: Surface, shown: Shown, count = 9): readonly Level[] {
+const LEVELS = 9;
+
+/** Levels between the extremes, evenly in the tone. None before the coarsest pass is complete. */
+export function levelsOf(surface: Surface, shown: Shown): readonly Level[] {
   const { net, heights } = surface;
   const stride = completeStride(net, (index) => heights[index] !== null);
   if (stride === undefined) return [];
@@ -48,7 +50,7 @@ export function levelsOf(surface: Surface, shown: Shown, count = 9): readonly Le
   const finite = tones.filter(Number.isFinite);
   const [least, most] = [Math.min(...finite), Math.max(...finite)];
   if (!(most > least)) return [];
-  const thresholds = Array.from({ length: count }, (_, i) => least + ((i + 1) * (most - least)) / (count + 1));
+  const thresholds = Array.from({ length: LEVELS }, (_, i) => least + ((i + 1) * (most - least)) / (LEVELS + 1));
   const onBorder = ([x, y]: readonly number[]) => x === 0 || y === 0 || x === columns || y === rows;
   return contours()
     .size([columns, rows])
