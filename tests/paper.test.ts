@@ -4,8 +4,8 @@ import { overlapsOf } from "../src/analysis/analyst.ts";
 import { ckaTable, gramOf, hsic } from "../src/analysis/cka.ts";
 import { FLOOR, meanSpectrum } from "../src/analysis/spectrum.ts";
 import { amplification, type Directions, frobenius, leadingDirections, overlapOf } from "../src/analysis/subspace.ts";
-import { MOMENTS, measured, type RankMoment, remember } from "../src/store/paper.ts";
 import { chanceOf, meanPhi, phiMap, phiOf } from "../src/store/paperoverlap.ts";
+import { MOMENTS, measured, type RankMoment, remember } from "../src/store/ranks.ts";
 import type { LayerRank } from "../src/train/run.ts";
 
 const close = (got: ArrayLike<number>, want: readonly number[], digits = 12): void => {

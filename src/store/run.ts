@@ -2,7 +2,7 @@
 import type { Dataset, Split } from "../data/dataset.ts";
 import type { Fault } from "../gpu/device.ts";
 import type { LaneScore, LayerRank, Memory, RunConfig, RunEvent } from "../train/run.ts";
-import { type RankMoment, remember } from "./paper.ts";
+import { type RankMoment, remember } from "./ranks.ts";
 
 export type Phase = "idle" | "starting" | "training" | "paused" | "done" | "failed";
 

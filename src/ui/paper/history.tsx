@@ -2,8 +2,8 @@
 import { useMemo, useState } from "react";
 import { useShallow } from "zustand/react/shallow";
 import { blocksOf, layerName, layersOf } from "../../store/layers.ts";
-import { measured, type RankMeasure, type RankMoment, type RankThen } from "../../store/paper.ts";
 import { useRace } from "../../store/race.ts";
+import { measured, type RankMeasure, type RankMoment, type RankThen } from "../../store/ranks.ts";
 import type { Look } from "../look.ts";
 import { count, plain } from "../numbers.ts";
 import { ChoiceField } from "../parts/choice.tsx";
