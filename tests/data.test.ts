@@ -81,9 +81,7 @@ describe("import", () => {
         "1 unreadable file. 1 taken with a remark: 1 tiny image.",
     );
     expect(events.at(-1)).toMatchObject({ seen: 9, total: 9, taken: 4 });
-    const shown = events.flatMap((event) => event.fresh.map((image) => image.source));
-    expect(shown.length).toBeGreaterThan(0);
-    expect(source.files.map(({ path }) => path)).toEqual(expect.arrayContaining(shown));
+    expect(events.flatMap(({ fresh }) => fresh).length).toBeGreaterThan(0);
   });
 
   test("cancelling keeps what is in", async () => {

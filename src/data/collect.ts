@@ -8,14 +8,6 @@ import { Places } from "./pixels.ts";
 import type { Source } from "./source.ts";
 import { inOrder } from "./stream.ts";
 
-/** An image just taken, to show while the import goes on. */
-export interface Fresh {
-  readonly className: string;
-  readonly source: string;
-  /** (size, size, 3) RGB. */
-  readonly pixels: Uint8Array;
-}
-
 export interface Progress {
   /** Files tried so far, of `total` candidates. */
   readonly seen: number;
@@ -23,8 +15,8 @@ export interface Progress {
   readonly taken: number;
   /** Images taken per second since the import began. */
   readonly perSecond: number;
-  /** A few of the images decoded since the last event. */
-  readonly fresh: readonly Fresh[];
+  /** A few of the images decoded since the last event, (size, size, 3) RGB each, newest last. */
+  readonly fresh: readonly Uint8Array[];
 }
 
 export interface ImportOptions {
@@ -88,7 +80,7 @@ export async function collect(source: Source, size: number, preparer: Preparer, 
   const held = into?.pixels.packs.reduce((sum, pack) => sum + (typeof pack === "string" ? 0 : pack.length), 0) ?? 0;
   const capacity = Math.floor((MAX_BYTES - held) / (size * size * 3));
 
-  let fresh: Fresh[] = [];
+  let fresh: readonly Uint8Array[] = [];
   let reportedAt = began;
   const report = (seen: number) => {
     reportedAt = performance.now();
@@ -133,10 +125,7 @@ export async function collect(source: Source, size: number, preparer: Preparer, 
         note("same picture in two classes", `same picture in two classes: the same file as ${where}`);
       }
     });
-    for (const { file, pixels } of settled.shown) {
-      const { className = "", path = "" } = source.files[file] ?? {};
-      fresh = [...fresh, { className, source: path, pixels }].slice(-FRESH);
-    }
+    fresh = [...fresh, ...settled.shown].slice(-FRESH);
     if (performance.now() - reportedAt >= PROGRESS_MS) report(seen);
     if (!room()) break;
     await pause();

@@ -82,8 +82,7 @@ export async function prepareAgain(
       if (performance.now() - reportedAt < PROGRESS_MS && kept.length + notes.length < total) continue;
       reportedAt = performance.now();
       const perSecond = kept.length / Math.max((reportedAt - began) / 1000, 1e-3);
-      const fresh = settled.shown.slice(-1).map(({ file, pixels }) => ({ className: "", source: dataset.sources[file] ?? "", pixels }));
-      onProgress?.({ seen: kept.length + notes.length, total, taken: kept.length, perSecond, fresh });
+      onProgress?.({ seen: kept.length + notes.length, total, taken: kept.length, perSecond, fresh: settled.shown.slice(-1) });
     }
     signal?.throwIfAborted();
   } finally {

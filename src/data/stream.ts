@@ -17,7 +17,7 @@ export interface Settled {
   /** Of all files so far. */
   readonly decoded: number;
   /** Pixels to show, newest last. */
-  readonly shown: readonly { readonly file: number; readonly pixels: Uint8Array }[];
+  readonly shown: readonly Uint8Array[];
 }
 
 /** A batch ends with the file that takes it over one of these: many small files go in one message, a photo alone. */
@@ -32,7 +32,7 @@ const MOST_AT_ONCE = 1000;
  */
 export async function* inOrder(files: readonly Opens[], preparer: Preparer, signal?: AbortSignal): AsyncGenerator<Settled> {
   const settled: (Outcome | undefined)[] = [];
-  let shown: { file: number; pixels: Uint8Array }[] = [];
+  let shown: Uint8Array[] = [];
   let [next, done, decoded, ended] = [0, 0, 0, signal?.aborted ?? false];
   let wake: () => void = () => undefined;
   const stop = () => {
@@ -65,7 +65,7 @@ export async function* inOrder(files: readonly Opens[], preparer: Preparer, sign
         settled[numbers[i] as number] = outcome;
       });
       decoded += batch.decoded;
-      if (batch.shown) shown.push({ file: numbers[batch.outcomes.length - 1] as number, pixels: batch.shown });
+      if (batch.shown) shown.push(batch.shown);
       wake();
     }
   };

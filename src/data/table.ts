@@ -21,7 +21,7 @@ export function classTable(dataset: Pick<Dataset, "classes" | "labels">): ClassR
 
 /**
  * RGB as RGBA, ready for `new ImageData(…, size, size)`.
- * @param pixels (size, size, 3), such as `Fresh.pixels` or what `readPixels` gives
+ * @param pixels (size, size, 3), such as `Progress.fresh` or what `readPixels` gives
  */
 export function toRgba(pixels: Uint8Array): Uint8ClampedArray<ArrayBuffer> {
   const rgba = new Uint8ClampedArray((pixels.length / 3) * 4).fill(255);

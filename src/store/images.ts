@@ -132,8 +132,7 @@ function begin(name: string): { readonly signal: AbortSignal; readonly onProgres
   useImages.setState({ importing: { name, seen: 0, total: 0, taken: 0, perSecond: 0 }, fresh: [], fault: null });
   const onProgress: ImportOptions["onProgress"] = ({ fresh, ...progress }) => {
     if (signal !== abort?.signal) return;
-    const newest = fresh.map(({ pixels }) => pixels).reverse();
-    useImages.setState((state) => ({ importing: { name, ...progress }, fresh: [...newest, ...state.fresh].slice(0, FRESH) }));
+    useImages.setState((state) => ({ importing: { name, ...progress }, fresh: [...fresh.toReversed(), ...state.fresh].slice(0, FRESH) }));
   };
   return { signal, onProgress };
 }
