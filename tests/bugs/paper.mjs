@@ -51,5 +51,5 @@ export const paper = [
     "Math.max(0, vv)",
     test("landscape", "is NumPy's"),
   ],
-  ["a long history loses its first moment", "src/store/paper.ts", "index % 2 === 0", "index % 2 === 1", test("paper", "history of ranks")],
+  ["a long history loses its first moment", "src/store/ranks.ts", "index % 2 === 0", "index % 2 === 1", test("paper", "history of ranks")],
 ];
