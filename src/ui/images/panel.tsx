@@ -51,7 +51,7 @@ export function ImagesPanel() {
         {!importing && <NewClass first={dataset === null} />}
         <History />
       </div>
-      <p className="hint private">Your images stay on this computer: nothing is uploaded.</p>
+      <p className="hint">Your images stay on this computer: nothing is uploaded.</p>
       <Suspense>
         <Opened />
       </Suspense>

@@ -52,7 +52,7 @@ export function Lane({ index, lane, look, parameters, near }: Props) {
             <h3>{titleOf(lane.method)}</h3>
             {lane.adapter === undefined ? <LaneSettings index={index} lane={lane} /> : <Begins adapter={lane.adapter} />}
             <Rate index={index} lane={lane} />
-            {size > 0 && <p className="total">{count(size)} trainable parameters</p>}
+            {size > 0 && <p>{count(size)} trainable parameters</p>}
             {near && <p className="hint">{nearSentence(near)}</p>}
           </Popover.Content>
         </Popover.Portal>

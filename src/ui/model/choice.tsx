@@ -34,7 +34,7 @@ export default function Choice({ begin, onDone }: { readonly begin: string; read
   };
   return (
     <>
-      <div className="row sources-row">
+      <div className="row">
         {Object.entries(BUNDLED).map(([model, title]) => (
           <button
             key={model}

@@ -49,7 +49,6 @@ export default function LikenessView() {
   return (
     <div className="paper">
       <Figure
-        className="likeness"
         title={`Likeness to ${name.toLowerCase() === "before training" ? "the model before training" : name}`}
         finding={findingOf(lines("attention").concat(lines("mlp")), name, step, images)}
         table={() => ({

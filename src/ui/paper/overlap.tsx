@@ -48,7 +48,6 @@ export default function OverlapView() {
   return (
     <div className="paper">
       <Figure
-        className="overlap"
         title="Shared directions"
         finding={findingOf(names, side, phi(k, k), chanceOf(layers, side, k, k), k, steps, layers.length)}
         table={() => ({

@@ -28,7 +28,6 @@ export function MeanSpectra({ looks }: { readonly looks: readonly Look[] }) {
   );
   return (
     <Figure
-      className="spectra-mean"
       title="Spectra of the updates, all layers"
       finding={findingOf(drawn)}
       table={() => ({

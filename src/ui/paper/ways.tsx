@@ -23,7 +23,7 @@ export const Ways = memo(function Ways({ corners, ways, vertices, shown }: Props
   const round = [...vertices.slice(0, 3), vertices[0]];
   const write = (value: number) => (shown === "loss" ? value.toFixed(2) : percent(value, 0));
   return (
-    <div className="chart ways">
+    <div className="chart">
       <ResponsiveContainer width="100%" height="100%">
         <LineChart data={rows} title={`${shown} between the solutions`} margin={{ top: 0.5 * rem, right: 3 * rem, bottom: 0, left: 0 }}>
           <CartesianGrid vertical={false} stroke="var(--grid)" />
