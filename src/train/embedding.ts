@@ -1,6 +1,5 @@
 /** What a head sees of images, before training and in every lane. */
-import { openPixels } from "../data/pixels.ts";
-import { readback, storage, write } from "../gpu/memory.ts";
+import { readback, storage } from "../gpu/memory.ts";
 import { Arena } from "../tensor/plan.ts";
 import { Tape } from "../tensor/tape.ts";
 import { byteLength } from "../tensor/tensor.ts";
@@ -19,7 +18,7 @@ export interface Embeddings {
 
 /** Of images of the race's dataset, by index. The lanes are as they are after the steps queued so far. */
 export async function embeddings(race: Race, images: Uint32Array): Promise<Embeddings> {
-  const { backbone, preprocess, dataset, config } = race.setup;
+  const { backbone, preprocess, config } = race.setup;
   const { gpu, kernels } = backbone;
   const batch = new Batch(backbone, Math.max(1, Math.min(config.batch, images.length)));
   const recorded = [...race.lanes, undefined].map((lane) => {
@@ -33,16 +32,11 @@ export async function embeddings(race: Race, images: Uint32Array): Promise<Embed
   const width = recorded[0]?.features.shape[1] as number;
   const arena = new Arena(gpu, kernels);
   const all = recorded.map(() => new Float32Array(images.length * width));
-  const pixels = await openPixels(dataset);
-  const bytes = 3 * dataset.size ** 2;
   try {
     const plans = await arena.plan(recorded.map(({ tape }) => tape));
     for (let first = 0; first < images.length; first += batch.size) {
       const some = images.subarray(first, first + batch.size);
-      some.forEach((image, i) => {
-        pixels.read(image, batch.staging.pixels.subarray(i * bytes, (i + 1) * bytes));
-      });
-      write(gpu, batch.pixels.buffer as GPUBuffer, 0, batch.staging.pixels);
+      race.load(batch, some);
       for (const [i, { features }] of recorded.entries()) {
         plans[i]?.submit(gpu);
         const rows = new Float32Array(await readback(gpu, features.buffer as GPUBuffer, 0, 4 * some.length * width));
@@ -50,7 +44,6 @@ export async function embeddings(race: Race, images: Uint32Array): Promise<Embed
       }
     }
   } finally {
-    pixels.close();
     arena.destroy();
     batch.destroy();
     for (const { features } of recorded) features.buffer?.destroy();

@@ -80,7 +80,12 @@ export class Race {
     const pixels = await openPixels(setup.dataset);
     // Files that are open stay locked; a run that is left, whatever its state, has its device closed.
     void setup.backbone.gpu.device.lost.then(() => pixels.close());
-    return new Race(setup, await openParts(setup), pixels);
+    try {
+      return new Race(setup, await openParts(setup), pixels);
+    } catch (error) {
+      pixels.close();
+      throw error;
+    }
   }
 
   get gpu(): Gpu {
