@@ -202,9 +202,10 @@ function accept({ dataset: whole, report }: Imported, prepared: Preprocess, into
 }
 
 /** What was done to the images while others were read stays done: the new ones of `whole` come behind what there is now. */
-function behind(here: Dataset | null, whole: Dataset, into: Dataset): Dataset {
+function behind(here: Dataset | null, whole: Dataset, into: Dataset): Dataset | null {
   const fresh = Array.from(whole.labels.keys()).slice(into.labels.length);
-  return takeOver(here ?? { ...pickImages(whole, []), classes: [] }, whole, fresh);
+  const both = takeOver(here ?? { ...pickImages(whole, []), classes: [] }, whole, fresh);
+  return both.classes.length > 0 ? both : null;
 }
 
 function failImport(what: string, todo: string): void {
