@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { beforeAll, expect, test } from "vitest";
 import { drop } from "./browser/harness.mjs";
+import { png, writeZip } from "./browser/pictures.ts";
 import { smallSet } from "./browser/set.ts";
 import { button, MINUTE, region, stage, visit } from "./browser/stage.ts";
 
@@ -130,4 +131,24 @@ test("a model that wants its images otherwise has them prepared again, edits and
         SOON,
       )
       .toBe(false);
+  }));
+
+test("images that are removed from the storage while others are read do not come back with them", () =>
+  visit(app.browser, app.url, async (page) => {
+    await drop(page, region(page, "Images"), [zip]);
+    await shows(page, { Forest: 6, River: 6 });
+    const more = join(app.scratch, "more.zip");
+    writeZip(more, new Map(Array.from({ length: 1500 }, (_, i) => [`dots/${i}.png`, png(i)])));
+    await drop(page, region(page, "Images"), [more]);
+    await page.getByText("Reading your images:").first().waitFor();
+    await button(page, "This page").click();
+    await page.getByRole("menuitem", { name: "Storage" }).click();
+    const shelf = region(page.getByRole("dialog", { name: "Storage" }), "Images");
+    await shelf.getByRole("button", { name: /^Remove .*12 images$/ }).click();
+    await shelf.getByRole("button", { name: "Yes, remove" }).click();
+    await expect.poll(() => shelf.innerText(), SOON).toMatch(/nothing/);
+    await page.keyboard.press("Escape");
+    await page.reload();
+    await region(page, "Images").getByText("Drop a folder or a zip").waitFor();
+    expect(await region(page, "Images").getByRole("table").count()).toBe(0);
   }));

@@ -17,6 +17,13 @@ export const workbench = [
     { file: "tests/workbench.test.ts", name: "what is done to the images" },
   ],
   [
+    "images: an import brings back what was removed while it ran",
+    "src/store/images.ts",
+    "  abort = undefined;",
+    "",
+    { file: "tests/kept.test.ts", name: "come back with them" },
+  ],
+  [
     "edit: restored images keep the label that they had in the bin",
     "src/data/edit.ts",
     "(label) => labels[label] ?? 0",
