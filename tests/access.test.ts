@@ -119,7 +119,7 @@ async function tabTo(page: Page, target: Locator, key: "Tab" | "Shift+Tab" = "Ta
 test(
   "by keyboard alone: load a sample, set a field, train, read the result, export; the focus is never lost",
   () =>
-    visit(app.browser, `${app.url}#steps=2&batch=4&validation=0.05&match=0&targets=q&lanes=lora_rank-4_alpha-8`, async (page) => {
+    visit(app.browser, `${app.url}#steps=2&batch=4&validation=0.05&test=0.05&match=0&targets=q&lanes=lora_rank-4_alpha-8`, async (page) => {
       const isLost = () => page.evaluate(() => document.activeElement === null || document.activeElement === document.body);
       await button(page, "Load sample").waitFor();
       await tabTo(page, button(page, "Load sample"));
