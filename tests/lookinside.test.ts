@@ -291,7 +291,7 @@ test(
       await button(page, "Use this model").click({ timeout: MINUTE });
       await drop(page, region(page, "Images"), [await imageZip()]);
       await button(page, "Train").and(page.locator(":enabled")).click({ timeout: MINUTE });
-      await closer.getByText(`${TESTED} test images, as answered after step ${STEPS}`).waitFor(LONG);
+      await closer.getByText(`${TESTED} test images, after step ${STEPS}`).waitFor(LONG);
 
       await lookIntoConfusions(page, closer);
       await lookIntoClasses(closer);

@@ -5,6 +5,7 @@ import { useIsLab } from "../store/place.ts";
 import { useSetup } from "../store/setup.ts";
 import { useSupport } from "../store/support.ts";
 import { Closer } from "./closer/panel.tsx";
+import { CloserHint } from "./closer/way.tsx";
 import { Header } from "./header.tsx";
 import { NoGpu } from "./help/nogpu.tsx";
 import { ImagesPanel } from "./images/panel.tsx";
@@ -61,6 +62,7 @@ function Steps() {
         <Contained>
           <LanesBar />
         </Contained>
+        <CloserHint />
       </div>
       <Contained>
         <Closer />

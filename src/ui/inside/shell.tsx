@@ -1,14 +1,12 @@
-/** What the views of the answers share: which images were asked about and when, which lane is looked at, and an image opened by itself. */
+/** What the views of the answers share: which lane is looked at, and an image opened by itself. */
 import { type ReactNode, useId, useMemo } from "react";
 import { type Answered, chooseLane, useAnswered, useLane } from "../../store/inside.ts";
 import { type Look, looksOf } from "../look.ts";
-import { count, plural } from "../numbers.ts";
 import { Swatch } from "../parts/swatch.tsx";
 import { Opened } from "./opened.tsx";
 import "./inside.css";
 
 interface Props {
-  /** Beside the statement about the images: choices of the view. */
   readonly children: (answered: Answered, looks: readonly Look[]) => ReactNode;
 }
 
@@ -28,10 +26,6 @@ export function WithAnswers({ children }: Props) {
   if (!answered) return null;
   return (
     <div className="inside" key={keyOf(answered.run)}>
-      <p className="hint">
-        {plural(answered.images.length, `${answered.part} image`)}, as answered{" "}
-        {answered.step === 0 ? "before the first step" : `after step ${count(answered.step)}`}.
-      </p>
       {children(answered, looks)}
       <Opened looks={looks} />
     </div>

@@ -3,6 +3,7 @@ import { useMemo } from "react";
 import { takeDrop } from "../../store/dropped.ts";
 import { useRace } from "../../store/race.ts";
 import { useStudies } from "../../store/studies.ts";
+import { CloserLink } from "../closer/way.tsx";
 import { looksOf } from "../look.ts";
 import { Badge } from "../parts/badge.tsx";
 import { useDrop } from "../parts/drop.tsx";
@@ -37,6 +38,7 @@ export function ResultPanel() {
           part={judged?.part ?? answers ?? "validation"}
           seeds={seeds}
         />
+        <CloserLink />
         {judged && <Statements judged={judged} final={judged.seeds > 0 && !running} looks={looks} />}
         <MemoryParts memory={memory} looks={racing} />
         <Asking looks={racing} />
