@@ -8,6 +8,8 @@ import { blocksOf, layerName, layersOf } from "../src/store/layers.ts";
 import { inspectModel } from "../src/train/open.ts";
 import type { LayerRank } from "../src/train/run.ts";
 import { decimalsOf } from "../src/ui/numbers.ts";
+import { roundSteps } from "../src/ui/race/curves.tsx";
+import { wallWords } from "../src/ui/race/sketch.tsx";
 import { startLayer } from "../src/ui/race/spectrum.tsx";
 
 const layer = (path: string): LayerRank => {
@@ -93,4 +95,27 @@ describe("layers in the charts", () => {
 
 test("ticks have the decimals that their step needs", () => {
   expect([1, 0.5, 0.25, 0.75, 12.5, 0.0125, 0.003].map(decimalsOf)).toEqual([0, 1, 2, 2, 1, 4, 3]);
+});
+
+test("an axis of steps has three to seven equal and round parts, and ends where the run does or before", () => {
+  expect(roundSteps(20)).toEqual([0, 5, 10, 15, 20]);
+  expect(roundSteps(12)).toEqual([0, 2, 4, 6, 8, 10, 12]);
+  expect(roundSteps(600)).toEqual([0, 200, 400, 600]);
+  expect(roundSteps(1)).toEqual([0, 1]);
+  for (let last = 3; last < 3000; last += Math.ceil(last / 9)) {
+    const ticks = roundSteps(last);
+    const [, stride = 0] = ticks;
+    expect([1, 2, 5]).toContain(stride / 10 ** Math.floor(Math.log10(stride)));
+    expect(ticks.every((tick, i) => tick === i * stride && tick <= last)).toBe(true);
+    expect(ticks.length).toBeGreaterThanOrEqual(4);
+    expect(ticks.length).toBeLessThanOrEqual(8);
+    expect(last - (ticks.at(-1) ?? 0)).toBeLessThan(stride);
+  }
+});
+
+test("the sketch promises LoRA's wall only where r leaves directions out", () => {
+  const lora = (rank: number) => [{ method: "lora", settings: { rank }, lr: 1e-3 }];
+  expect(wallWords(lora(16), 192)).toBe("LoRA stops at r = 16: the wall");
+  for (const rank of [24, 32]) expect(wallWords(lora(rank), 24)).toBe("With r below 24 LoRA stops: the wall");
+  expect(wallWords([], 24)).toBe("LoRA stops at r: the wall");
 });

@@ -86,8 +86,7 @@ function Axes({ steps, peak, write }: Pick<Props<Row>, "steps" | "write"> & { re
         dataKey="step"
         type="number"
         domain={[0, steps]}
-        tickCount={4}
-        allowDecimals={false}
+        ticks={roundSteps(steps)}
         height={1.5 * rem}
         tickMargin={0.25 * rem}
         tickFormatter={(step: number) => count(step)}
@@ -97,7 +96,7 @@ function Axes({ steps, peak, write }: Pick<Props<Row>, "steps" | "write"> & { re
       <YAxis
         domain={[0, peak]}
         ticks={ticks}
-        interval="preserveStartEnd"
+        interval="equidistantPreserveStart"
         width={3.1 * rem}
         tickMargin={0.25 * rem}
         tickFormatter={(value: number) => write(value, ticks[1])}
@@ -122,6 +121,13 @@ function greatest<R extends Row>(rows: readonly R[], curves: readonly Curve<R>[]
   let most = 0;
   for (const { value, range } of curves) for (const row of rows) most = Math.max(most, value(row) ?? 0, range?.(row)?.[1] ?? 0);
   return most || 3;
+}
+
+/** From 0 as far as `last`, three to seven times the same round number of steps. */
+export function roundSteps(last: number): number[] {
+  const decade = 10 ** Math.floor(Math.log10(last / 3));
+  const stride = Math.max(1, decade * (([5, 2, 1] as const).find((round) => round * decade * 3 <= last) ?? 1));
+  return Array.from({ length: Math.floor(last / stride) + 1 }, (_, i) => i * stride);
 }
 
 /** Four equal steps of a round number lead from 0 to it, past `most`. */

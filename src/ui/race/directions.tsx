@@ -106,5 +106,5 @@ function ticksTo(length: number): number[] {
 
 function writeTick(value: number): string {
   if (value <= FLOOR) return "0";
-  return value === 1 ? "σ₁" : `${["", "", "10⁻²", "", "10⁻⁴", "", "10⁻⁶"][Math.round(-Math.log10(value))]}`;
+  return value === 1 ? "σ₁" : `${["", "", "1 %", "", "10⁻⁴", "", "10⁻⁶"][Math.round(-Math.log10(value))]}`;
 }

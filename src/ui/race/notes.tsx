@@ -18,13 +18,11 @@ export function Notes({ spectra }: { readonly spectra: readonly Spectrum[] }) {
     open.map(({ values }) => y(values.at(-1) ?? 1)),
     1.9 * rem,
     plot.y,
-    plot.y + plot.height,
+    // Each is of two lines, and the last one stands above the axis's numbers.
+    plot.y + plot.height - 1.1 * rem,
   );
   return (
     <g className="notes">
-      <text x={plot.x + plot.width} y={y(0.01) - 0.35 * rem} textAnchor="end" className="faint">
-        1 % of the largest
-      </text>
       {walled.map(({ label, name, color, wall, values }, index) => {
         const left = x(wall + 1) + 0.6 * rem;
         const alone = walled.length === 1;

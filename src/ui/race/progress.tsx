@@ -180,7 +180,7 @@ function lossFinding(rows: readonly Mark[], validations: readonly Validation[], 
   const first = validations[0];
   if (!last) return first ? `Before training: ${beforeEach(first, looks, (lane) => loss(lane.loss))} on held-out images.` : "No step yet.";
   const each = looks.map(({ name }, lane) => `${name} ${loss(last.smooth[lane])}`);
-  return `Step ${last.step}: ${each.join(", ")}.`;
+  return `Batches to step ${last.step}, smoothed: ${each.join(", ")}.`;
 }
 
 function accuracyFinding(validations: readonly Validation[], looks: readonly Look[]): string {
@@ -194,7 +194,7 @@ function accuracyFinding(validations: readonly Validation[], looks: readonly Loo
     return `Before training: ${beforeEach(last, looks, write)} of ${last.images} images.`;
   }
   const each = looks.map(({ name }, lane) => `${name} ${percent(last.lanes[lane]?.accuracy ?? 0)}`);
-  return `Step ${last.step}: ${each.join(", ")}.`;
+  return `Measured after step ${last.step}: ${each.join(", ")}.`;
 }
 
 /** One number where all lanes begin alike; imported ones may not. */

@@ -41,6 +41,7 @@ export const Spectra = memo(function Spectra({ looks }: { readonly looks: readon
   const step = Math.max(0, ...ranks.map((rank) => rank?.step ?? 0));
   const imported = lanes?.some(({ adapter }) => adapter !== undefined) ?? false;
   const rankless = looks.flatMap(({ name }, index) => (changesNoMatrix(ranks[index]) ? [name] : []));
+  const sketch = <Sketch lanes={lanes} />;
   return (
     <Figure
       className="spectrum"
@@ -60,8 +61,8 @@ export const Spectra = memo(function Spectra({ looks }: { readonly looks: readon
       })}
     >
       <Counts spectra={spectra} />
-      <Suspense fallback={<Sketch />}>
-        {spectra.length > 0 ? <Singular spectra={spectra} label={layer ? layerName(layer, layers) : ""} /> : <Sketch />}
+      <Suspense fallback={sketch}>
+        {spectra.length > 0 ? <Singular spectra={spectra} label={layer ? layerName(layer, layers) : ""} /> : sketch}
       </Suspense>
       <Layers layers={layers} ranks={ranks} looks={looks} chosen={layer?.path} onChoose={setChosen} onPoint={setPointed} />
     </Figure>
@@ -71,18 +72,37 @@ export const Spectra = memo(function Spectra({ looks }: { readonly looks: readon
 function Counts({ spectra }: { readonly spectra: readonly Spectrum[] }) {
   if (spectra.length === 0) return null;
   return (
-    <dl className="counts">
-      {spectra.map(({ name, color, effective, stable, above, values }) => (
-        <div key={name} style={{ color }}>
-          <dt>{name}</dt>
-          <dd title="exp(entropy) of the singular values">effective {effective.toFixed(1)}</dd>
-          <dd title="‖ΔW‖² / σ₁²">stable {stable.toFixed(1)}</dd>
-          <dd title={`singular values above 1 % of the largest, of ${values.length}`}>{above} above 1 %</dd>
-        </div>
-      ))}
-    </dl>
+    <div className="row counted">
+      <dl className="counts">
+        {spectra.map(({ name, color, effective, stable, above, values }) => (
+          <div key={name} style={{ color }}>
+            <dt>{name}</dt>
+            <dd title="exp(entropy) of the singular values">effective {effective.toFixed(1)}</dd>
+            <dd title="‖ΔW‖² / σ₁²">stable {stable.toFixed(1)}</dd>
+            <dd title={`singular values above 1 % of the largest, of ${values.length}`}>{above} above 1 %</dd>
+          </div>
+        ))}
+      </dl>
+      <Term explains={<CountsHelp />}>what they count</Term>
+    </div>
   );
 }
+
+const CountsHelp = () => (
+  <>
+    <p>How many directions this layer's update uses, counted in three ways:</p>
+    <p>
+      <b>Effective</b>: all of them, each by its share of the whole. As many equally strong ones would be as spread out. exp of the entropy
+      of the σ.
+    </p>
+    <p>
+      <b>Stable</b>: as effective, but ruled by the strongest: near 1 where one direction does almost everything. ‖ΔW‖² / σ₁².
+    </p>
+    <p>
+      <b>Above 1 %</b>: those that are at least a hundredth as strong as the strongest.
+    </p>
+  </>
+);
 
 const RankHelp = () => (
   <>
@@ -125,5 +145,5 @@ function findingOf(
       ? `${name} stops at ${wall} of ${values.length} directions`
       : `${name} uses all ${values.length} (${above} above 1 %)`,
   );
-  return `Step ${step}: ${each.join(", ")}.`;
+  return `Update after step ${step}: ${each.join(", ")}.`;
 }
