@@ -7,7 +7,7 @@ import { button, MINUTE, stage, visit } from "./browser/stage.ts";
 
 const LONG = { timeout: 2 * MINUTE, interval: 100 };
 
-const app = stage();
+const app = stage({ toy: true });
 
 /** Pixels of the card that lie over what it explains, once it has come to rest. */
 const covered = (page: Page): Promise<number> =>
@@ -20,7 +20,7 @@ const covered = (page: Page): Promise<number> =>
     return isSeen ? Math.max(0, width) * Math.max(0, height) : Number.NaN;
   });
 
-const STOPS = ["Images", "Lanes", "Train", "Accuracy", "Rank of the update", "Result"];
+const STOPS = ["Images", "Lanes", "Train", "Accuracy", "Rank of the update", "Result", "Look closer"];
 
 test.each([360, 1440, 3840])(
   "the tour goes by keyboard past everything, at %i px, and is offered once",
@@ -50,6 +50,46 @@ test.each([360, 1440, 3840])(
       await page.locator(".stop").waitFor({ state: "hidden" });
     }),
   5 * MINUTE,
+);
+
+test(
+  "the tour asks to train, which is done with the card open, and says of the lanes what they are",
+  () =>
+    visit(app.browser, `${app.url}#match=0&steps=40&batch=2&test=0&validation=0.05`, async (page) => {
+      const says = (title: string) => page.getByRole("dialog", { name: title }).innerText();
+      const onward = () => page.getByRole("dialog").getByRole("button", { name: "Next" }).click();
+      await button(page, "Load sample").click();
+      await expect.poll(() => page.locator(".panel.images .classes").count(), LONG).toBe(1);
+      // A sample is not one's own.
+      await button(page, "Show me around").click();
+      expect(await says("Images")).toMatch(/small set of pictures/);
+      await onward();
+      expect(await says("Lanes")).toMatch(/how many parameters it trains/);
+      await onward();
+      expect(await says("Train")).toMatch(/^Train\s+Press Train now/);
+      await button(page, "Train").and(page.locator(":enabled")).click({ timeout: MINUTE });
+      await expect.poll(() => says("Train"), LONG).toMatch(/All lanes learn/);
+      expect(await says("Train")).not.toMatch(/Press Train now/);
+      await page.keyboard.press("Escape");
+      await page.locator(".stop").waitFor({ state: "hidden" });
+    }),
+  3 * MINUTE,
+);
+
+test(
+  "who trains without the tour is not offered it any more",
+  () =>
+    visit(app.browser, `${app.url}#steps=40&batch=2`, async (page) => {
+      await button(page, "Load sample").click();
+      await expect.poll(() => page.locator(".panel.images .classes").count(), LONG).toBe(1);
+      await button(page, "Show me around").waitFor();
+      await button(page, "Train").and(page.locator(":enabled")).click({ timeout: MINUTE });
+      await button(page, "Show me around").waitFor({ state: "hidden" });
+      await page.reload();
+      await button(page, /^Model CLIP-tiny/).waitFor();
+      expect(await button(page, "Show me around").count()).toBe(0);
+    }),
+  3 * MINUTE,
 );
 
 test(

@@ -2,6 +2,9 @@
 import { Popover } from "radix-ui";
 import { useEffect, useLayoutEffect, useRef, useState } from "react";
 import { useImages } from "../../store/images.ts";
+import { useRace } from "../../store/race.ts";
+import type { Phase } from "../../store/run.ts";
+import { useSetup } from "../../store/setup.ts";
 import { endTour, goTo, useTour } from "../../store/tour.ts";
 
 interface Stop {
@@ -9,27 +12,51 @@ interface Stop {
   readonly at: readonly string[];
   readonly side: "top" | "right" | "bottom" | "left";
   readonly title: string;
-  readonly says: string;
+  readonly says: string | ((page: Page) => string);
 }
+
+/** What is on the page while the tour goes past. */
+interface Page {
+  readonly lanes: number;
+  /** They are kept at about equally many parameters. */
+  readonly match: boolean;
+  readonly phase: Phase;
+  /** The images are the visitor's own. */
+  readonly own: boolean;
+}
+
+const lanesSay = ({ lanes, match }: Page): string => {
+  const who = "Who races. Press a lane to see its settings, each with a line that says what it does; Add method brings another.";
+  if (lanes < 2) return `${who} With two or more there is something to compare.`;
+  return match
+    ? `${who} Their settings are kept so that all train about equally many parameters, as near as each method comes: the small figure on each.`
+    : `${who} The small figure on each is how many parameters it trains.`;
+};
 
 export const STOPS: readonly Stop[] = [
   {
-    at: [".panel.images .classes", ".panel.images .sources", ".panel.images h2"],
-    side: "right",
+    at: [".panel.images .summary", ".panel.images .sources", ".panel.images h2"],
+    side: "bottom",
     title: "Images",
-    says: "A small set of satellite pictures, so that there is something to try. Yours come in the same way: drop a folder that holds one folder per class. They stay on this machine.",
+    says: ({ own }) =>
+      own
+        ? "Your pictures, class by class: rename, move and drop what should not be there. They stay on this machine."
+        : "A small set of pictures, so that there is something to try. Yours come in the same way: drop a folder that holds one folder per class. They stay on this machine.",
   },
   {
     at: [".panel.lanes .chips"],
     side: "top",
     title: "Lanes",
-    says: "Who races. Press a lane to see its settings, each with a line that says what it does. Both train about equally many parameters, so that neither wins by size.",
+    says: lanesSay,
   },
   {
     at: [".controls .buttons"],
     side: "bottom",
     title: "Train",
-    says: "All lanes learn from the same batches, in turn. Step does one step at a time; Pause and Stop keep what is there.",
+    says: ({ phase }) =>
+      phase === "idle"
+        ? "Press Train now, so that there is something to see at the next stops. All lanes learn from the same batches, in turn. Pause and Stop keep what is there."
+        : "All lanes learn from the same batches, in turn. Step does one step at a time; Pause and Stop keep what is there.",
   },
   {
     at: [".figure.accuracy"],
@@ -47,7 +74,14 @@ export const STOPS: readonly Stop[] = [
     at: [".panel.result .comparison", ".panel.result h2"],
     side: "left",
     title: "Result",
-    says: "The figures with their intervals, and in words whether a difference means anything. Export takes what was trained with you. How this works has the equations.",
+    says: ({ phase }) =>
+      `${phase === "idle" ? "Once a race is on, the figures" : "The figures"} with their intervals, and in words whether a difference means anything. Export saves what was trained as files. How this works has the equations.`,
+  },
+  {
+    at: [".panel.closer .tabs"],
+    side: "top",
+    title: "Look closer",
+    says: "Below the race: which classes are confused and which images, what each method looks at, the paper's analyses, and all runs that were kept.",
   },
 ];
 
@@ -61,6 +95,10 @@ export default function Tour() {
   const stop = useTour((tour) => tour.stop) ?? 0;
   const isLoading = useImages(({ importing }) => importing !== null);
   const here = STOPS[stop] as Stop;
+  const phase = useRace((race) => race.phase);
+  const own = useSetup(({ sample }) => sample === null) && !isLoading;
+  const [lanes, match] = [useSetup(({ config }) => config.lanes.length), useSetup((setup) => setup.match)];
+  const says = typeof here.says === "string" ? here.says : here.says({ lanes, match, phase, own });
   const [target, setTarget] = useState<HTMLElement | null>(null);
   const anchor = useRef<HTMLElement | null>(null);
   const onward = useRef<HTMLButtonElement>(null);
@@ -95,7 +133,7 @@ export default function Tour() {
           onCloseAutoFocus={(event) => event.preventDefault()}
         >
           <h3 id="tour-title">{here.title}</h3>
-          <p>{isLoading && stop === 0 ? `${here.says} They are just coming in.` : here.says}</p>
+          <p>{isLoading && stop === 0 ? `${says} They are just coming in.` : says}</p>
           <div className="row">
             <span className="hint">
               {stop + 1} of {STOPS.length}
