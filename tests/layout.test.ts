@@ -15,6 +15,13 @@ const SIZES = [
   [360, 800],
 ] as const;
 
+/** Views that work only when they are told to. */
+const ASKED = new Map([
+  ["Shared directions", /same directions\?[\s\S]*training goes on/],
+  ["Likeness (CKA)", /images alike\?[\s\S]*training waits/],
+  ["Loss surface", /same solution\?[\s\S]*about a minute/],
+]);
+
 const app = stage({ toy: true });
 
 /** Twenty images of each of two classes. */
@@ -99,10 +106,13 @@ test(
       // The arrow keys choose, and the tabs stay where they are whatever a view shows.
       expect(await chosen()).toEqual(["Confusions"]);
       const top = await tabsTop(page);
-      for (const name of ["Per class", "Mistakes", "Disagreements", "Embeddings", "Attention", "Live", "Ranks", "Shared directions"]) {
+      for (const name of ["Per class", "Mistakes", "Disagreements", "Embeddings", "Attention", "Live", "Ranks", ...ASKED.keys()]) {
         await page.keyboard.press("ArrowRight");
         await expect.poll(chosen).toEqual([name]);
         await closer.getByText("Fetching the view").waitFor({ state: "hidden" });
+        // What one would learn, and what it takes.
+        const asked = ASKED.get(name);
+        if (asked) expect(await closer.innerText()).toMatch(asked);
         expect(await tabsTop(page)).toBe(top);
       }
 
@@ -110,7 +120,7 @@ test(
       const rows = await page.getByRole("tab").evaluateAll((tabs) => new Set(tabs.map((tab) => tab.getBoundingClientRect().top)).size);
       expect(rows).toBe(1);
       await page.reload();
-      await expect.poll(chosen, LONG).toEqual(["Shared directions"]);
+      await expect.poll(chosen, LONG).toEqual(["Loss surface"]);
       const tab = await page.getByRole("tab", { selected: true }).boundingBox();
       expect(tab && tab.x >= 0 && tab.x + tab.width <= 360).toBe(true);
     }),

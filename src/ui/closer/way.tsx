@@ -25,7 +25,7 @@ export function CloserLink() {
 /** At the window's lower edge, until one is there. */
 export function CloserHint() {
   return (
-    <button type="button" className="quiet below" onClick={lookCloser}>
+    <button type="button" className="below" onClick={lookCloser}>
       Look closer at the race: confusions, mistakes, attention, ranks, kept runs <Icon name="down" />
     </button>
   );

@@ -14,7 +14,7 @@ import { Reading } from "../parts/reading.tsx";
 import { useRem } from "../parts/rem.ts";
 import { EndLabels, labelRoom } from "../race/labels.tsx";
 import { blockedBy } from "./blocked.ts";
-import { Source } from "./source.tsx";
+import { Asks, Source } from "./source.tsx";
 import { TaskBar } from "./task.tsx";
 import { isTruth } from "./truth.ts";
 import "./paper.css";
@@ -61,6 +61,7 @@ export default function LikenessView() {
           ),
         })}
       >
+        {halves.length === 0 && <Asks of="cka" />}
         <div className="paper-controls">
           <TaskBar
             task={task}

@@ -20,7 +20,7 @@ import { Figure } from "../parts/figure.tsx";
 import { NumberField } from "../parts/number.tsx";
 import { blockedBy } from "./blocked.ts";
 import { Heat, Scale } from "./heat.tsx";
-import { Source } from "./source.tsx";
+import { Asks, Source } from "./source.tsx";
 import { TaskBar } from "./task.tsx";
 import "./paper.css";
 
@@ -63,6 +63,7 @@ export default function OverlapView() {
           ),
         })}
       >
+        {all.length === 0 && <Asks of="overlap" />}
         <div className="paper-controls">
           <TaskBar task={task} action="Compare directions" onStart={compareDirections} onStop={stopComparing} blocked={blockedBy(race)} />
           <Source of="overlap" />

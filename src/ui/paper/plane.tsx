@@ -12,7 +12,7 @@ import { Figure } from "../parts/figure.tsx";
 import { blockedBy } from "./blocked.ts";
 import { type Shown, toneOf, writeTone } from "./levels.ts";
 import { SurfaceMap, type Vertex } from "./map.tsx";
-import { Source } from "./source.tsx";
+import { Asks, Source } from "./source.tsx";
 import { TaskBar } from "./task.tsx";
 import { Ways } from "./ways.tsx";
 import "./paper.css";
@@ -49,6 +49,7 @@ export default function PlaneView() {
         finding={surface ? findingOf(surface, vertices) : "Nothing was measured yet."}
         table={() => tableOf(surface, vertices)}
       >
+        {!surface && <Asks of="plane" />}
         <div className="paper-controls">
           {["A", "B", "C"].map((letter, at) => (
             <ChoiceField

@@ -8,6 +8,16 @@ interface Props {
   readonly children?: string;
 }
 
+/** Before there is a result: what it would tell, and what it takes. */
+export function Asks({ of }: { readonly of: Analysis }) {
+  const { asks, takes } = SOURCES[of];
+  return (
+    <p className="asks">
+      {asks} <span>{takes}</span>
+    </p>
+  );
+}
+
 export function Source({ of, children = "Formula and source" }: Props) {
   const { formula, letters, papers, reads, hides } = SOURCES[of];
   return (

@@ -5,6 +5,10 @@ import { both, foot, high, norm, over, root, row, squared, sum } from "./mathml.
 export type Analysis = "rank" | "spectra" | "overlap" | "amplification" | "cka" | "plane";
 
 interface Entry {
+  /** What one would learn, for who has not pressed the button yet. */
+  readonly asks?: string;
+  /** And what it costs. */
+  readonly takes?: string;
   /** Line by line. */
   readonly formula: readonly ReactNode[];
   /** What the letters mean. */
@@ -51,6 +55,8 @@ export const SOURCES: Readonly<Record<Analysis, Entry>> = {
       "Directions are counted, not compared: two equal spectra may point to entirely different places. Shared directions compares them.",
   },
   overlap: {
+    asks: "Do two methods change the model in the same directions? How much the strongest directions of their updates have in common, layer by layer, beside what chance would give.",
+    takes: "Takes seconds on a small model and minutes on a large one; training goes on meanwhile.",
     formula: [row("φ ( i , j ) =", over(squared(both("U", "A,1…i", "⊤"), foot("U", "B,1…j")), row("min ( i , j )")))],
     letters: "U: leading left, or right, singular vectors of two matrices A and B, in float64.",
     papers: ["LoRA (arXiv 2106.09685), section 7.2 and appendix G."],
@@ -68,6 +74,8 @@ export const SOURCES: Readonly<Record<Analysis, Entry>> = {
     hides: "A small update in directions that the weight hardly uses looks the same as a large one in directions that it does.",
   },
   cka: {
+    asks: "Do the methods come to see the images alike? How similarly every block tells the same images apart in each lane and in full fine-tuning, or in the model before training.",
+    takes: "Takes seconds, more with more images; training waits while they pass through every lane.",
     formula: [
       row("CKA =", over(hsic("K , L"), root(hsic("K , K"), hsic("L , L")))),
       row("K = X", high("X", "⊤"), ", L = Y", high("Y", "⊤")),
@@ -85,6 +93,9 @@ export const SOURCES: Readonly<Record<Analysis, Entry>> = {
       "It says nothing about who is right, is ruled by the strongest few directions, and with few images it is noisy: it may lie below 0.",
   },
   plane: {
+    asks: "Did the methods find the same solution? The loss on the plane through their weights: a flat way between two means that they did, a ridge that they are different ones.",
+    takes:
+      "Measures the loss at hundreds of places on 5 % of the training images: about a minute on a graphics card, long without one. Stop whenever you like; it goes on where it was.",
     formula: [
       row("L (", foot("W", "0"), "+ a", foot("ΔW", "A"), "+ b", foot("ΔW", "B"), "+ c", foot("ΔW", "C"), ")"),
       row("a + b + c = 1"),

@@ -126,8 +126,8 @@ function Rates({ race }: { readonly race: RunState }) {
       </b>
       {races > 1 && <span>{ended < races && phase !== "done" ? `race ${ended + 1} of ${races}` : `${ended} of ${races} races`}</span>}
       {left !== null && <span>{duration(left)} left</span>}
-      {imagesPerSecond !== null && <span>{plain(imagesPerSecond)} images/s</span>}
-      {perStep !== null && <span>{milliseconds(1000 * perStep)}/step</span>}
+      {imagesPerSecond !== null && <span className="speed">{plain(imagesPerSecond)} images/s</span>}
+      {perStep !== null && <span className="speed">{milliseconds(1000 * perStep)}/step</span>}
     </p>
   );
 }

@@ -96,7 +96,7 @@ function Axes({ steps, peak, write }: Pick<Props<Row>, "steps" | "write"> & { re
       <YAxis
         domain={[0, peak]}
         ticks={ticks}
-        interval="equidistantPreserveStart"
+        interval={0}
         width={3.1 * rem}
         tickMargin={0.25 * rem}
         tickFormatter={(value: number) => write(value, ticks[1])}

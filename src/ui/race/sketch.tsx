@@ -1,5 +1,6 @@
 /** Before there is a spectrum: a drawing of what will appear, plainly marked as one. */
 import { sidesOf } from "../../store/methods.ts";
+import { useModels } from "../../store/models.ts";
 import { useSetup } from "../../store/setup.ts";
 import type { RunConfig } from "../../train/run.ts";
 
@@ -13,7 +14,8 @@ export function wallWords(lanes: RunConfig["lanes"], directions: number | undefi
 /** `lanes` of the race that is on; without one those of the settings. */
 export function Sketch({ lanes }: { readonly lanes: RunConfig["lanes"] | undefined }) {
   const config = useSetup((setup) => setup.config);
-  const wall = wallWords(lanes ?? config.lanes, sidesOf(config)?.greatest);
+  const isKnown = useModels(({ known }) => known.has(config.model));
+  const wall = wallWords(lanes ?? config.lanes, isKnown ? sidesOf(config)?.greatest : undefined);
   return (
     <svg
       className="chart sketch"
