@@ -4,7 +4,7 @@ import { checkDataset } from "../src/data/check.ts";
 import { collect, type Progress } from "../src/data/collect.ts";
 import type { Dataset, Pixels } from "../src/data/dataset.ts";
 import { openDecoder } from "../src/data/decoder.ts";
-import { pickImages } from "../src/data/edit.ts";
+import { pickImages, renameClass } from "../src/data/edit.ts";
 import { inMemory, joinPixels, openPixels, Places, readPixels } from "../src/data/pixels.ts";
 import { summarise } from "../src/data/report.ts";
 import { arrange } from "../src/data/source.ts";
@@ -108,8 +108,27 @@ describe("import", () => {
     const { dataset: grown, report } = await collect(more, 1, fakePreparer, { into: dataset });
     expect(grown).toMatchObject({ name: "p", classes: ["cat", "dog", "ant"] });
     expect([...grown.labels]).toEqual([1, 0, 0, 2]);
-    expect(report).toMatchObject({ found: 3, taken: 2, notes: [{ source: "cat/1.jpg", kind: "duplicate" }] });
+    expect(report).toMatchObject({ found: 3, taken: 2, notes: [{ source: "cat/1.jpg", kind: "there already" }] });
+    expect(summarise(report)).toBe("2 images taken. 1 is there already.");
     await expect(collect(more, 2, fakePreparer, { into: dataset })).rejects.toThrow("Images of 2 pixels");
+  });
+
+  test("the same folder again brings nothing, whatever its classes are called by now", async () => {
+    const same = (path: string) => ({ path, open: async () => readText("dog/1.jpg") });
+    const files = [...found("dog/1.jpg", "dog/2.jpg", "cat/1.jpg"), same("dog/copy.jpg")];
+    const { dataset } = await collect(arrange("p", files), 1, fakePreparer);
+    const renamed = renameClass(dataset, "dog", "hound");
+    const { dataset: again, report } = await collect(arrange("p", files), 1, fakePreparer, { into: renamed });
+    expect(again.classes).toEqual(["cat", "hound"]);
+    expect(report).toMatchObject({ found: 4, taken: 0 });
+    expect(report.warnings.join()).not.toMatch(/No image of dog/);
+    expect(report.notes.map(({ kind }) => kind)).toEqual(Array(4).fill("there already"));
+    expect(report.notes[0]?.reason).toBe("the same file as dog/1.jpg, which is kept as hound");
+    expect(summarise(report)).toBe("4 images are there already.");
+    // From elsewhere it is a contradiction, and said as one.
+    const elsewhere = arrange("q", [same("cat/9.jpg"), ...found("owl/1.jpg")]);
+    const { report: other } = await collect(elsewhere, 1, fakePreparer, { into: renamed });
+    expect(other.notes.map(({ kind }) => kind)).toEqual(["same picture in two classes"]);
   });
 
   test("the order of the source is kept, whatever is done first", async () => {

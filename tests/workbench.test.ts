@@ -252,6 +252,31 @@ test(
 );
 
 test(
+  "the same files again bring nothing: no step, and what was undone can be done again",
+  () =>
+    visit(app.browser, app.url, async (page) => {
+      const path = zipOf("same.zip", { ant: 3, bee: 10 });
+      await bring(page, path, 13);
+      const panel = region(page, "Images");
+      // A tenth and a fifth of each class, as it will be split.
+      await panel.getByText("8 to train on, 2 to validate, 3 to test").waitFor();
+      await button(page, "ant").click();
+      await page.getByLabel("New name of class ant").fill("emmet");
+      await page.keyboard.press("Enter");
+      await button(page, "Remove class bee").click();
+      await button(page, "Undo: remove the class bee").click();
+      await button(page, "Redo: remove the class bee").waitFor();
+      await drop(page, panel, [path]);
+      await panel.getByText("13 images are there already.").waitFor({ timeout: MINUTE });
+      expect(await panel.getByText("so it is not a class").count()).toBe(0);
+      await button(page, "Undo: rename ant to emmet").waitFor();
+      await button(page, "Redo: remove the class bee").click();
+      await panel.getByText("3 images", { exact: true }).waitFor();
+    }),
+  5 * MINUTE,
+);
+
+test(
   "what is done to the images while others are read stays done",
   () =>
     visit(app.browser, app.url, async (page) => {

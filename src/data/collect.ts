@@ -67,6 +67,8 @@ export async function collect(source: Source, size: number, preparer: Preparer, 
   /** Class names of what is taken. */
   const own: string[] = [];
   const named = new Set<string>();
+  /** Those of images that were there before. */
+  const there = new Set<string>();
   const classOf = (image: number) => (image < start ? into?.classes[into.labels[image] ?? 0] : own[image - start]) ?? "";
   const known = new Map<string, number>();
   const pause = pacer();
@@ -118,6 +120,11 @@ export async function collect(source: Source, size: number, preparer: Preparer, 
         if (pack === undefined) unkept++;
         else files.add(pack);
         if (remark !== undefined) note("tiny", remark, "taken");
+      } else if (first < start && (isBeside(sources[first] ?? "", file.path) || classOf(first) === file.className)) {
+        // From the same folder as before: its class was renamed since, or the image moved.
+        there.add(file.className);
+        const kept = classOf(first) === file.className ? "" : `, which is kept as ${classOf(first)}`;
+        note("there already", `the same file as ${sources[first]}${kept}`);
       } else if (classOf(first) === file.className) {
         note("duplicate", `the same file as ${sources[first]}`);
       } else {
@@ -139,7 +146,7 @@ export async function collect(source: Source, size: number, preparer: Preparer, 
     const why = full ? "The browser's storage is full" : "The set is full";
     warnings.push(`${why} with ${own.length} new images: ${unread} more files were not read.`);
   } else {
-    const filled = new Set([...(into?.classes ?? []), ...own]);
+    const filled = new Set([...(into?.classes ?? []), ...there, ...own]);
     const empty = [...named].filter((name) => !filled.has(name));
     for (const name of empty) warnings.push(`No image of ${name} could be taken, so it is not a class.`);
   }
@@ -177,4 +184,10 @@ export async function collect(source: Source, size: number, preparer: Preparer, 
   warnings.push(...checkDataset(dataset));
   const leftOut = notes.filter((note) => note.outcome === "left out").length;
   return { dataset, report: { found: own.length + leftOut, taken: own.length, notes, warnings }, decoded };
+}
+
+/** Whether two paths are of one folder. */
+function isBeside(a: string, b: string): boolean {
+  const folder = a.slice(0, a.lastIndexOf("/") + 1);
+  return folder !== "" && folder === b.slice(0, b.lastIndexOf("/") + 1);
 }

@@ -45,6 +45,7 @@ export type NoteKind =
   | "tiny"
   | "huge"
   | "duplicate"
+  | "there already"
   | "same picture in two classes"
   | "no class"
   | "missing"

@@ -10,6 +10,7 @@ const WORDS: Record<NoteKind, readonly [one: string, many: string]> = {
   tiny: ["tiny image", "tiny images"],
   huge: ["huge file", "huge files"],
   duplicate: ["duplicate", "duplicates"],
+  "there already": ["image that is there already", "images that are there already"],
   "same picture in two classes": ["picture in two classes", "pictures in two classes"],
   "no class": ["file without a class", "files without a class"],
   missing: ["file that is not there", "files that are not there"],
@@ -18,15 +19,19 @@ const WORDS: Record<NoteKind, readonly [one: string, many: string]> = {
   unreadable: ["unreadable file", "unreadable files"],
 };
 
-/** "597 images taken. 4 left out: 3 duplicates, 1 damaged file. 1 taken with a remark: 1 tiny image." */
+/** "597 images taken. 144 are there already. 4 left out: 3 duplicates, 1 damaged file. 1 taken with a remark: 1 tiny image." */
 export function summarise(report: ImportReport): string {
+  const all = groupNotes(report);
+  const known = all.find(({ kind }) => kind === "there already")?.notes.length ?? 0;
+  if (known > 0 && known === report.found) return known === 1 ? "This image is there already." : `${known} images are there already.`;
   const part = (outcome: Note["outcome"], words: string) => {
-    const groups = groupNotes(report).filter((group) => group.outcome === outcome);
+    const groups = all.filter((group) => group.outcome === outcome && group.kind !== "there already");
     const total = groups.reduce((sum, group) => sum + group.notes.length, 0);
     return total === 0 ? "" : ` ${total} ${words}: ${groups.map((group) => group.title).join(", ")}.`;
   };
   const taken = `${report.taken} ${report.taken === 1 ? "image" : "images"} taken.`;
-  return taken + part("left out", "left out") + part("taken", "taken with a remark");
+  const there = known === 0 ? "" : ` ${known} ${known === 1 ? "is" : "are"} there already.`;
+  return taken + there + part("left out", "left out") + part("taken", "taken with a remark");
 }
 
 export interface NoteGroup {

@@ -184,9 +184,13 @@ function lossReport({ labels }: Dataset, notes: readonly Note[]): ImportReport {
   return { found: labels.length, taken: labels.length - notes.length, notes, warnings: [warning] };
 }
 
-/** `into`: the images that those of the import were added to. */
+/** `into`: the images that those of the import were added to. Where none came in they stay as they are, and with them their history. */
 function accept({ dataset: whole, report }: Imported, prepared: Preprocess, into: Dataset | undefined): boolean {
-  if (report.taken > 0 || into) {
+  if (report.taken === 0 && into) {
+    useImages.setState({ report, importing: null, fresh: [] });
+    return false;
+  }
+  if (report.taken > 0) {
     const { dataset: here, set } = useImages.getState();
     const dataset = into && here !== into ? behind(here, whole, into) : whole;
     useImages.setState({ dataset, prepared, report, importing: null, fresh: [], set: into ? set : set + 1 });
