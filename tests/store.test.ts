@@ -289,12 +289,13 @@ describe("setting up", () => {
     useSetup.setState({ config: DEFAULTS });
   });
 
-  test("knows about how many images there are to train on", () => {
+  test("knows how many images there are to train on", () => {
     const some = { ...DEFAULTS, validation: 0.1, test: 0.2 };
-    expect(countSplit(Array<number>(10).fill(60), some).train).toBe(420);
-    expect(countSplit(Array<number>(10).fill(60), { ...some, amount: "50%" }).train).toBe(210);
-    expect(countSplit(Array<number>(10).fill(60), { ...some, amount: "16" }).train).toBe(160);
-    expect(countSplit(Array<number>(10).fill(10), { ...some, amount: "16" }).train).toBe(70);
+    const ten = (count: number) => Array.from({ length: 10 }, () => ({ count }));
+    expect(countSplit(ten(60), some).train).toBe(420);
+    expect(countSplit(ten(60), { ...some, amount: "50%" }).train).toBe(210);
+    expect(countSplit(ten(60), { ...some, amount: "16" }).train).toBe(160);
+    expect(countSplit(ten(10), { ...some, amount: "16" }).train).toBe(70);
   });
 
   test("the recipe of the reference is a short link", () => {

@@ -1,6 +1,7 @@
 /** Warnings before a mistake: said where the mistake was measured, silent for everything that went well. */
 import { describe, expect, test } from "vitest";
-import { countSplit, splitDataset } from "../src/data/split.ts";
+import type { Part } from "../src/data/dataset.ts";
+import { classSizes, countSplit, splitDataset } from "../src/data/split.ts";
 import { DEFAULTS } from "../src/store/config.ts";
 import { listMethods } from "../src/store/methods.ts";
 import { estimateMemory, type Situation, warningsOf } from "../src/store/warnings.ts";
@@ -110,11 +111,22 @@ describe("images", () => {
       for (const share of [0, 0.05, 0.2, 0.9]) {
         const labels = Uint32Array.from(counts.flatMap((count, label) => Array<number>(count).fill(label)));
         const sources = Array.from(labels, (_, i) => `${i}.png`);
-        for (const amount of ["all", "50%", "4"] as const) {
-          const plan = { validation: share, test: 0.09, amount, seed: 1 };
-          const { train, validation, test } = splitDataset({ classes: counts.map(String), labels, sources }, plan);
-          expect(countSplit(counts, plan)).toEqual({ train: train.length, validation: validation.length, test: test.length });
-        }
+        const delivered: readonly (Part | null)[] = [null, "train", "validation", "test"];
+        // In none, in all, a few to test on, and nothing but those.
+        const ways: readonly ((i: number) => Part | null)[] = [
+          () => null,
+          (i) => delivered[i % 4] ?? null,
+          (i) => (i % 5 === 1 ? "test" : null),
+          () => "test",
+        ];
+        for (const partOf of ways)
+          for (const amount of ["all", "50%", "4"] as const) {
+            const dataset = { classes: counts.map(String), labels, sources, parts: sources.map((_, i) => partOf(i)) };
+            const plan = { validation: share, test: 0.09, amount, seed: 1 };
+            const { train, validation, test } = splitDataset(dataset, plan);
+            const counted = countSplit(classSizes(dataset), plan);
+            expect(counted).toEqual({ train: train.length, validation: validation.length, test: test.length });
+          }
       }
     }
   });

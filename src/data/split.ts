@@ -62,18 +62,44 @@ export function splitDataset(dataset: Pick<Dataset, "classes" | "labels" | "sour
   return { train: ascending(split.train), validation: ascending(split.validation), test: ascending(split.test) };
 }
 
-/** How many images there are in each part, of classes of so many images that were delivered in none. */
+/** A class by its numbers alone. */
+export interface ClassSize {
+  readonly name: string;
+  /** All its images. */
+  readonly count: number;
+  /** Those that were delivered in a part that is held out; absent where nothing was. */
+  readonly held?: Readonly<Record<Exclude<Part, "train">, number>>;
+}
+
+/** One for each class, in the order of the labels. */
+export function classSizes({ classes, labels, parts }: Pick<Dataset, "classes" | "labels" | "parts">): ClassSize[] {
+  const sizes = classes.map((name) => ({ name, count: 0, held: { validation: 0, test: 0 } }));
+  for (const [image, label] of labels.entries()) {
+    const size = sizes[label];
+    if (!size) continue;
+    size.count++;
+    const part = parts?.[image] ?? "train";
+    if (part !== "train") size.held[part]++;
+  }
+  return sizes;
+}
+
+/** How many images `splitDataset` puts into each part, exactly. */
 export function countSplit(
-  counts: readonly number[],
+  classes: readonly Omit<ClassSize, "name">[],
   { validation, test, amount }: Omit<SplitPlan, "seed">,
 ): Readonly<Record<Part, number>> {
   const sums = { train: 0, validation: 0, test: 0 };
-  for (const count of counts) {
-    const locked = drawn(count, count, test);
-    const held = drawn(count, count - locked, validation);
-    sums.test += locked;
-    sums.validation += held;
-    sums.train += Math.min(count - locked - held, taken(amount, count - locked - held));
+  const delivered = (part: "validation" | "test") => classes.some(({ held }) => (held?.[part] ?? 0) > 0);
+  const shares = { test: delivered("test") ? 0 : test, validation: delivered("validation") ? 0 : validation };
+  for (const { count, held = { validation: 0, test: 0 } } of classes) {
+    let rest = count - held.validation - held.test;
+    for (const part of ["test", "validation"] as const) {
+      const some = drawn(count, rest, shares[part]);
+      sums[part] += held[part] + some;
+      rest -= some;
+    }
+    sums.train += Math.min(rest, taken(amount, rest));
   }
   return sums;
 }

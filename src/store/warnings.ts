@@ -1,7 +1,7 @@
 /** What a person should know before a race begins: settings that have failed where they were tried, and results that will say little. */
 
 import { accuracyInterval } from "../analysis/compare.ts";
-import { countSplit } from "../data/split.ts";
+import { type ClassSize, countSplit } from "../data/split.ts";
 import type { LaneConfig, RunConfig } from "../train/run.ts";
 
 export interface Warning {
@@ -16,8 +16,8 @@ export interface Situation {
   readonly config: Pick<RunConfig, "lanes" | "batch" | "validation" | "test" | "amount">;
   /** Titles of the lanes' methods, "LoRA". */
   readonly titles: readonly string[];
-  /** Images of each class; null before there are any. */
-  readonly classes: readonly { readonly name: string; readonly count: number }[] | null;
+  /** Null before there are images. */
+  readonly classes: readonly ClassSize[] | null;
   /** The smaller side of the smallest and of the largest adapted layer; null where the model is not known. */
   readonly sides: { readonly least: number; readonly greatest: number } | null;
   /** Of the race on the GPU, estimated; null where it is not known. */
@@ -95,10 +95,7 @@ const FEW = 100;
 function images({ classes, config }: Situation): Warning[] {
   if (!classes || classes.length < 2) return [];
   const found: Warning[] = [];
-  const { train, validation, test } = countSplit(
-    classes.map(({ count }) => count),
-    config,
-  );
+  const { train, validation, test } = countSplit(classes, config);
   // The test, where there is one, is what counts in the end.
   const [held, part] = config.test > 0 ? [test, "test" as const] : [validation, "validation" as const];
   const single = classes.filter(({ count }) => count === 1).map(({ name }) => name);

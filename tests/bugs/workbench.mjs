@@ -89,4 +89,25 @@ export const workbench = [
     "",
     edit("imports are steps"),
   ],
+  [
+    "import: a renamed class makes its own images another's",
+    "src/data/collect.ts",
+    '(isBeside(sources[first] ?? "", file.path) || classOf(first) === file.className)',
+    "(classOf(first) === file.className)",
+    { file: "tests/data.test.ts", name: "the same folder again" },
+  ],
+  [
+    "split: what was delivered in a part is not counted there",
+    "src/data/split.ts",
+    "sums[part] += held[part] + some;",
+    "sums[part] += some;",
+    { file: "tests/warnings.test.ts", name: "held out are counted" },
+  ],
+  [
+    "split: a part is drawn as well as delivered",
+    "src/data/split.ts",
+    'test: delivered("test") ? 0 : test,',
+    "test,",
+    { file: "tests/warnings.test.ts", name: "held out are counted" },
+  ],
 ];

@@ -1,6 +1,7 @@
 /** Step 1: images in, by drop, by dialog or from a sample set, and what came of it. */
-import { Suspense, useState } from "react";
+import { Suspense, useMemo, useState } from "react";
 import { SAMPLES } from "../../data/samples.ts";
+import { classSizes, countSplit } from "../../data/split.ts";
 import { openBench, useBench } from "../../store/bench.ts";
 import { takeDrop, takeFiles } from "../../store/dropped.ts";
 import { cancelImport, clearImages, dismissImportFault, loadSample, useImages } from "../../store/images.ts";
@@ -139,15 +140,17 @@ function Importing() {
 
 function Summary() {
   const dataset = useImages((images) => images.dataset);
-  const { validation, test } = useSetup((setup) => setup.config);
+  const config = useSetup((setup) => setup.config);
+  const sizes = useMemo(() => (dataset ? classSizes(dataset) : []), [dataset]);
   if (!dataset) return null;
   const images = dataset.labels.length;
-  const [held, locked] = [Math.round(images * validation), Math.round(images * test)];
+  const { train, validation, test } = countSplit(sizes, config);
+  const spare = images - train - validation - test;
   return (
     <p className="summary">
       <b>{plural(images, "image")}</b> in {plural(dataset.classes.length, "class", "classes")}
       <span className="hint">
-        about {count(images - held - locked)} to train on, {count(held)} to validate, {count(locked)} to test
+        {count(train)} to train on, {count(validation)} to validate, {count(test)} to test{spare > 0 && `, ${count(spare)} not used`}
       </span>
     </p>
   );

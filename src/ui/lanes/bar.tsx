@@ -1,8 +1,7 @@
 /** Who races, on which model, and under which rules. */
 import { Popover } from "radix-ui";
 import { Suspense, useMemo } from "react";
-import { countSplit } from "../../data/split.ts";
-import { classTable } from "../../data/table.ts";
+import { classSizes, countSplit } from "../../data/split.ts";
 import { epochsOf, laneParameters, type Nearness, NUMBERS, nearness, SEEDS, stepsOf } from "../../store/config.ts";
 import { useImages } from "../../store/images.ts";
 import { useModels } from "../../store/models.ts";
@@ -60,8 +59,8 @@ export function LanesBar() {
 function RunLength() {
   const { config, seeds, setNumber, setSeeds } = useSetup();
   const dataset = useImages((images) => images.dataset);
-  const counts = useMemo(() => (dataset ? classTable(dataset).map(({ count }) => count) : []), [dataset]);
-  const images = countSplit(counts, config).train;
+  const sizes = useMemo(() => (dataset ? classSizes(dataset) : []), [dataset]);
+  const images = countSplit(sizes, config).train;
   const epochs = Number(epochsOf(config.steps, images, config.batch).toPrecision(3));
   return (
     <div className="numbers-row">

@@ -1,6 +1,6 @@
 /** Warnings before a mistake: all of them beside Train, and each at its field. They never stand in the way. */
 import { useMemo } from "react";
-import { classTable } from "../../data/table.ts";
+import { classSizes } from "../../data/split.ts";
 import { laneParameters } from "../../store/config.ts";
 import { useImages } from "../../store/images.ts";
 import { sidesOf } from "../../store/methods.ts";
@@ -16,7 +16,7 @@ function useWarnings(): readonly Warning[] {
   const dataset = useImages((images) => images.dataset);
   const facts = useModels(({ known }) => known.get(config.model));
   const support = useSupport();
-  const classes = useMemo(() => dataset && classTable(dataset), [dataset]);
+  const classes = useMemo(() => dataset && classSizes(dataset), [dataset]);
   return useMemo(() => {
     const trained = config.lanes.reduce((sum, lane) => sum + laneParameters(config, lane), 0);
     const found = facts && estimateMemory(facts.config, { modelBytes: facts.bytes, batch: config.batch, trained });
