@@ -122,7 +122,7 @@ describe("answers", () => {
   test("the newest validation's while it runs, the test's after it", () => {
     expect(run(start, ready)).toBeNull();
     expect(run(start, ready, validation)).toMatchObject({ part: "validation", step: 10, images: u32(1, 4), truth: u32(1, 1) });
-    const tested = run(start, ready, validation, { type: "test", step: 20, lanes });
+    const tested = run(start, ready, validation, { type: "test", step: 20, lanes, before: null });
     expect(tested).toMatchObject({ part: "test", step: 20, images: u32(2, 3), truth: u32(0, 1) });
     expect(tested?.lanes.map((lane) => lane.config.method)).toEqual(config.lanes.map(({ method }) => method));
   });

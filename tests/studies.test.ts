@@ -102,6 +102,18 @@ describe("several seeds", () => {
     expect(figuresOf(study.results, study.facts)[1]?.msPerStep).toBeCloseTo(3 + 8, 12);
   });
 
+  test("tell of the same images what was known before training; where that was not measured, of which images it is", () => {
+    const told = (...befores: (number | null)[]) => {
+      const results = befores.map((before, seed) =>
+        resultOf(done(seed, [[0, 1]], { before }), [], { lanes: 1, present: [0], out: new Map() }),
+      );
+      return figuresOf(results, [null])[0];
+    };
+    expect(told(0.25, 0.75)).toMatchObject({ before: 0.5, beforeOn: "tested" });
+    expect(told(null, null)).toMatchObject({ before: 0.5, beforeOn: "validation" });
+    expect(told(0.25)).toMatchObject({ before: 0.25, beforeOn: "tested" });
+  });
+
   test("past the largest seed go on from 0", () => {
     expect(seedsFrom(2 ** 32 - 2, 3)).toEqual([2 ** 32 - 2, 2 ** 32 - 1, 0]);
   });

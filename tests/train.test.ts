@@ -2,16 +2,19 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { openRanker } from "../src/analysis/ranker.ts";
 import { batches } from "../src/data/batch.ts";
+import { inMemory } from "../src/data/pixels.ts";
 import { splitDataset } from "../src/data/split.ts";
+import { Backbone } from "../src/train/backbone.ts";
 import { Controls } from "../src/train/controls.ts";
 import { headValues } from "../src/train/head.ts";
-import type { Race } from "../src/train/race.ts";
+import { Race } from "../src/train/race.ts";
 import { Batch, recordStep, unit } from "../src/train/record.ts";
 import type { LayerRank, RunConfig, RunEvent } from "../src/train/run.ts";
 import { learningRate } from "../src/train/schedule.ts";
 import { train } from "../src/train/trainer.ts";
 import { gpu } from "./gpu.ts";
-import { bits, dataset, LANES, openRace, preprocess, program, toyBackbone, toyConfig, toyLane, trained } from "./toy.ts";
+import { modelFiles } from "./model.ts";
+import { bits, dataset, kernels, LANES, openRace, preprocess, program, toyBackbone, toyConfig, toyLane, trained } from "./toy.ts";
 
 type Of<T extends RunEvent["type"]> = Extract<RunEvent, { type: T }>;
 const of = <T extends RunEvent["type"]>(events: readonly RunEvent[], type: T) =>
@@ -27,8 +30,9 @@ async function run(
   config: RunConfig,
   onEvent: (event: RunEvent, controls: Controls, race: Race) => unknown = () => undefined,
   paused = false,
+  opened?: Race,
 ) {
-  const race = await openRace(config);
+  const race = opened ?? (await openRace(config));
   const controls = new Controls(paused);
   const events: RunEvent[] = [];
   for await (const event of train(race, config, controls, openRanker())) {
@@ -280,6 +284,41 @@ describe("controls", () => {
       race.destroy();
     }
   });
+});
+
+test("what the model knew before training is measured on the images of the test; what nobody knows any more is not told", async () => {
+  const size = 64;
+  const noise = (i: number) => (40 * (i % 7) + 90 * (Math.floor(i / (3 * size ** 2)) % 2)) % 256;
+  const pixels = inMemory(
+    Uint8Array.from({ length: 12 * 3 * size ** 2 }, (_, i) => noise(i)),
+    12,
+  );
+  const labels = Uint32Array.from({ length: 12 }, (_, i) => i % 2);
+  const small = { name: "two", classes: ["plain", "striped"], size, pixels, labels, sources: [...labels.keys()].map(String) };
+  const config = toyConfig({ head: { kind: "text", template: "a photo of {class}." }, test: 0.4, lanes: [LANES[0]!], steps: 2, batch: 2 });
+  const backbone = new Backbone(gpu, kernels, modelFiles());
+  const split = splitDataset(small, config);
+  const plan = {
+    backbone,
+    config,
+    dataset: small,
+    split,
+    preprocess: { ...preprocess, resize: size, crop: size },
+    onStatus: () => undefined,
+  };
+  const opened = await Race.open(plan);
+  const untrained = await opened.evaluate(0, split.test);
+  const { events, race } = await run(config, undefined, false, opened);
+  const [tested] = of(events, "test");
+  expect(tested?.lanes[0]?.answers.predicted).toHaveLength(split.test.length);
+  expect(tested?.lanes[0]?.loss).not.toBe(untrained.loss);
+  expect(tested?.before).toBe(untrained.accuracy);
+  race.destroy();
+  backbone.destroy();
+
+  const linear = await run(toyConfig({ steps: 1, test: 0.25 }));
+  expect(of(linear.events, "test")[0]?.before).toBeNull();
+  linear.race.destroy();
 });
 
 test.each([0, 1])("numbers that are not finite in lane %i end the run; what is trained stays finite", async (bad) => {

@@ -30,6 +30,8 @@ export interface SeedResult {
   readonly points: readonly CurvePoint[];
   /** Scores are by lane, null where the lane has none. */
   readonly validations: readonly Measurement[];
+  /** Accuracy on the images of `RunRecord.tested` before training, where it is known. */
+  readonly before?: number;
 }
 
 export interface Measurement {
@@ -116,6 +118,7 @@ export function resultOf(race: RunState, points: readonly CurvePoint[], { lanes,
     lanes: place(ended, null).map((lane, index) => lane ?? { diverged: out.get(index) ?? 0 }),
     points: points.map(({ step, raw, smooth }) => ({ step, raw: place(raw, null), smooth: place(smooth, null) })),
     validations: race.validations.map(({ step, images, lanes: scores }) => ({ step, images, lanes: place(scores, null) })),
+    ...(race.before !== null && { before: race.before }),
   };
 }
 

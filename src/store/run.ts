@@ -43,6 +43,8 @@ export interface RunState {
   readonly validations: readonly Validation[];
   /** What every lane answered at the newest measurement: the last validation, or the test after the last step. */
   readonly answers: { readonly part: "validation" | "test"; readonly step: number; readonly lanes: readonly LaneScore[] } | null;
+  /** Accuracy on the test images before training, once they are measured; null where it is not known. */
+  readonly before: number | null;
   /** SHA-256 of each lane's trainables, once the run has ended. */
   readonly fingerprints: readonly string[];
   /** Ended by the person, before its last step. */
@@ -74,6 +76,7 @@ export const IDLE: RunState = {
   lanes: [],
   validations: [],
   answers: null,
+  before: null,
   stopped: false,
   fault: null,
 };
@@ -115,7 +118,7 @@ export function reduce(state: RunState, action: RunAction): RunState {
       return { ...state, status: null, validations: [...earlier, measured], answers: { part: "validation", step, lanes } };
     }
     case "test":
-      return { ...state, status: null, answers: { part: "test", step: action.step, lanes: action.lanes } };
+      return { ...state, status: null, before: action.before, answers: { part: "test", step: action.step, lanes: action.lanes } };
     case "rank":
       return {
         ...state,

@@ -76,6 +76,7 @@ const result = v.object({
   lanes: v.array(lane),
   points: v.array(v.object({ step: count, raw: v.array(known), smooth: v.array(known) })),
   validations: v.array(v.object({ step: count, images: count, lanes: v.array(v.nullable(v.object(score))) })),
+  before: v.exactOptional(v.number()),
 });
 
 const memory = v.object({ trainable: count, optimizer: count, frozen: count });

@@ -9,6 +9,8 @@ export interface LaneFigures {
   readonly memory: Memory["lanes"][number] | null;
   /** Means over the seeds that came to their end. */
   readonly before: number | null;
+  /** Of which images `before` is: of those that the result is measured on, or of the validation images where no more is known. */
+  readonly beforeOn: "tested" | "validation";
   readonly msPerStep: number | null;
   readonly loss: number | null;
   readonly effectiveRank: number | null;
@@ -21,6 +23,7 @@ export interface LaneFigures {
 
 /** By lane. */
 export function figuresOf(results: readonly SeedResult[], facts: readonly (LaneFacts | null)[]): readonly LaneFigures[] {
+  const tested = mean(results.map(({ before }) => before ?? null));
   return facts.map((known, index) => {
     const own = results.flatMap(({ lanes }): LaneResult[] => {
       const lane = lanes[index];
@@ -31,7 +34,8 @@ export function figuresOf(results: readonly SeedResult[], facts: readonly (LaneF
       parameters: known?.parameters ?? null,
       exported: known?.exported ?? null,
       memory: known?.memory ?? null,
-      before: mean(results.map(({ validations }) => validations.find(({ step }) => step === 0)?.lanes[index]?.accuracy ?? null)),
+      before: tested ?? mean(results.map(({ validations }) => validations.find(({ step }) => step === 0)?.lanes[index]?.accuracy ?? null)),
+      beforeOn: tested === null ? "validation" : "tested",
       msPerStep: mean(own.map(({ msPerStep }) => msPerStep)),
       loss: mean(own.map(({ score }) => score?.loss ?? null)),
       effectiveRank: mean(ranks.map((rank) => rank?.effective ?? null)),

@@ -119,8 +119,11 @@ export type RunEvent =
     }
   /** Step 0 is before the first step: for a text head the zero-shot accuracy. */
   | { readonly type: "validation"; readonly step: number; readonly lanes: readonly LaneScore[] }
-  /** Once, after the last step, where images are kept for it. */
-  | { readonly type: "test"; readonly step: number; readonly lanes: readonly LaneScore[] }
+  /**
+   * Once, after the last step, where images are kept for it. `before`: accuracy on the same images before training, where all lanes
+   * began with the model as it is and its head was there already; else null.
+   */
+  | { readonly type: "test"; readonly step: number; readonly lanes: readonly LaneScore[]; readonly before: number | null }
   | { readonly type: "rank"; readonly step: number; readonly lane: number; readonly layers: readonly LayerRank[] }
   | { readonly type: "paused"; readonly step: number }
   | { readonly type: "resumed"; readonly step: number }

@@ -96,7 +96,10 @@ async function* loop(race: Race, config: RunConfig, controls: Controls, ranker: 
   const { test } = race.setup.split;
   if (test.length > 0) {
     yield { type: "status", text: "Measuring on the test images" };
-    yield { type: "test", step, lanes: await scores(race, step, test) };
+    const lanes = await scores(race, step, test);
+    // The model as it was is still there, so that knowing this did not hold up the first step.
+    const isKnown = config.head.kind === "text" && race.lanes.every(({ isFresh }) => isFresh);
+    yield { type: "test", step, lanes, before: isKnown ? (await race.evaluate(-1, test)).accuracy : null };
   }
   yield { type: "status", text: "Measuring the rank of the updates" };
   yield* ranks.last(step);
