@@ -232,7 +232,7 @@ describe("comparison", () => {
     const told = { part: "test", comparisons: 1 } as const;
     const say = (...counts: [number, number, number, number]): string => describeComparison("LoRA", "RandLoRA", compare(...counts), told);
     expect(say(86, 5, 8, 21)).toBe(
-      "No difference beyond chance between RandLoRA and LoRA: 78.3 % against 75.8 % of 120 test images: 2.5 points, 95 % interval −3.6 to 8.6 (p = 0.58). To see a difference this small would take about 1,400 test images.",
+      "No difference beyond chance between RandLoRA and LoRA: 78.3 % against 75.8 % of 120 test images: 2.5 points, 95 % interval −3.6 to 8.6 (p = 0.58). About 1,400 test images would be needed to tell them apart.",
     );
     expect(say(70, 22, 8, 20)).toBe(
       "LoRA is ahead of RandLoRA by more than chance gives: 76.7 % against 65.0 % of 120 test images: 11.7 points, 95 % interval 2.8 to 20.6 (p = 0.016).",

@@ -155,7 +155,7 @@ export interface Told {
 
 /** The comparison in a sentence or two, for people; names the better one first. `p` of it is taken as corrected already. */
 export function describeComparison(nameA: string, nameB: string, compared: PairedComparison, { part, comparisons }: Told): string {
-  const { images, seeds, accuracyA, accuracyB, onlyA, p, imagesNeeded, seedsNeeded } = compared;
+  const { images, seeds, accuracyA, accuracyB, onlyA } = compared;
   if (images === 0) return `There are no ${part} images to compare on.`;
   const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
   const where = `${count(images)} ${part} images${seeds > 1 ? `, over ${seeds} seeds` : ""}`;
@@ -165,21 +165,45 @@ export function describeComparison(nameA: string, nameB: string, compared: Paire
   }
   const ahead = accuracyA > accuracyB;
   const [winner, loser, more, less] = ahead ? [nameA, nameB, accuracyA, accuracyB] : [nameB, nameA, accuracyB, accuracyA];
-  const [low, high] = ahead ? [compared.low, compared.high] : [-compared.high, -compared.low];
+  const { points, interval, chance } = sizeOf(compared);
+  const corrected = comparisons > 1 ? ` after correction for ${comparisons} comparisons` : "";
+  const figures = `${percent(more)} against ${percent(less)} of ${where}: ${points} points, ${interval} (${chance}${corrected}).`;
+  if (compared.p < LEVEL) return `${winner} is ahead of ${loser} by more than chance gives: ${figures}`;
+  const { text, bySeeds } = needed(compared, part);
+  const unsteady = bySeeds ? "Results move more than this from one seed to the next. " : "";
+  return `No difference beyond chance between ${winner} and ${loser}: ${figures} ${unsteady}About ${text} would be needed to tell them apart.`;
+}
+
+/** The same beside others of one leader, whose images and seeds are told once for all: "3.3 points ahead of VeRA …". */
+export function describeLead(loser: string, compared: PairedComparison, part: Told["part"]): string {
+  if (compared.images === 0) return `There are no ${part} images to compare on.`;
+  if (compared.accuracyA === compared.accuracyB) return `Level with ${loser}.`;
+  const { points, interval, chance } = sizeOf(compared);
+  const size = `${points} points ahead of ${loser} (${interval}, ${chance})`;
+  return compared.p < LEVEL
+    ? `${size}: more than chance gives.`
+    : `${size}: may be chance. About ${needed(compared, part).text} would tell.`;
+}
+
+/** By how much the better one is ahead, in words. */
+function sizeOf({ accuracyA, accuracyB, low, high, p }: PairedComparison) {
+  const ahead = accuracyA >= accuracyB;
   const points = (share: number): string =>
     (100 * share)
       .toFixed(1)
       .replace("-", "−")
       .replace(/^−(0\.0)$/, "$1");
-  const value = `${p < 0.001 ? "p < 0.001" : `p = ${p >= 0.995 ? 1 : p.toPrecision(2)}`}${comparisons > 1 ? ` after correction for ${comparisons} comparisons` : ""}`;
-  const size = `${points(more - less)} points, 95 % interval ${points(low)} to ${points(high)}`;
-  const figures = `${percent(more)} against ${percent(less)} of ${where}: ${size} (${value}).`;
-  if (p < LEVEL) return `${winner} is ahead of ${loser} by more than chance gives: ${figures}`;
-  const needed =
-    imagesNeeded !== null
-      ? `To see a difference this small would take about ${rough(Math.max(imagesNeeded, images + 1))} ${part} images.`
-      : `Seeds differ by more than that: to see it would take about ${rough(Math.max(seedsNeeded ?? 0, seeds + 1))} seeds.`;
-  return `No difference beyond chance between ${winner} and ${loser}: ${figures} ${needed}`;
+  return {
+    points: points(Math.abs(accuracyA - accuracyB)),
+    interval: `95 % interval ${ahead ? points(low) : points(-high)} to ${ahead ? points(high) : points(-low)}`,
+    chance: p < 0.001 ? "p < 0.001" : `p = ${p >= 0.995 ? 1 : p.toPrecision(2)}`,
+  };
+}
+
+/** What would show a difference of this size. */
+function needed({ images, seeds, imagesNeeded, seedsNeeded }: PairedComparison, part: Told["part"]) {
+  if (imagesNeeded !== null) return { text: `${rough(Math.max(imagesNeeded, images + 1))} ${part} images`, bySeeds: false };
+  return { text: `${rough(Math.max(seedsNeeded ?? 0, seeds + 1))} seeds`, bySeeds: true };
 }
 
 const count = (value: number): string => value.toLocaleString("en");

@@ -4,7 +4,7 @@ import { findMethod } from "./methods.ts";
 import { hasDiverged, hitsIn, type RunRecord } from "./record.ts";
 import { counted } from "./study.ts";
 import { figuresOf } from "./studyfigures.ts";
-import { verdictsOf } from "./verdict.ts";
+import { headlineOf, verdictsOf } from "./verdict.ts";
 
 export interface ReportParts {
   readonly record: RunRecord;
@@ -70,9 +70,11 @@ export function reportOf({ record, judgement, names, charts, page }: ReportParts
     ["The same again", html`<a href="${link}">${link}</a>`],
   ];
   const verdicts = judgement ? verdictsOf(judgement, names, part) : [];
+  const headline = judgement && headlineOf(judgement, names);
   const body = html`<h1>${name}</h1>
 <h2>Result</h2>
 ${resultTable(record, judgement, names)}
+${headline ? html`<p><b>${headline}</b></p>` : ""}
 ${verdicts.map(({ statement, why }) => html`<p>${statement} <span class="hint">${why}</span></p>\n`)}
 ${charts.map(({ title, finding, svg }) => html`<figure><h2>${title}</h2>${new Html(svg)}<figcaption>${finding}</figcaption></figure>\n`)}
 <h2>Class by class</h2>

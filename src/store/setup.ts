@@ -5,6 +5,7 @@ import type { TargetModules } from "../formats/target.ts";
 import type { Augment } from "../train/augment.ts";
 import type { LaneConfig, RunConfig } from "../train/run.ts";
 import { type Address, readAddress, writeAddress } from "./address.ts";
+import { arrive, keepAddress } from "./arrival.ts";
 import {
   AUGMENTS,
   clampLane,
@@ -150,6 +151,7 @@ export function mirrorAddress(target: Window): void {
     const { notices, ...address } = readAddress(hash);
     if (address.config.head.kind === "text") lastTemplate = address.config.head.template;
     useSetup.setState({ ...address, notices });
+    arrive(hash, address);
   };
   read();
   target.addEventListener("hashchange", read);
@@ -157,6 +159,7 @@ export function mirrorAddress(target: Window): void {
     const next = writeAddress(state);
     if (next === written || isLab(target.location.hash)) return;
     written = next;
+    keepAddress(next);
     target.history.replaceState(null, "", next ? `#${next}` : target.location.pathname + target.location.search);
   });
 }

@@ -10,7 +10,7 @@ import { type Kept, keepRun, useRuns } from "./runs.ts";
 import { saveJson } from "./runsfile.ts";
 import { describeRun, type Frame, recordOf } from "./runsmade.ts";
 import { useSetup } from "./setup.ts";
-import { counted, fieldOf, nextRace, nextSeed, reduceStudy, type Study, type StudyAction } from "./study.ts";
+import { counted, fieldOf, nextRace, nextSeed, placeOf, reduceStudy, type Study, type StudyAction } from "./study.ts";
 import { measuredNow, measuredOver } from "./verdict.ts";
 
 export interface Judged {
@@ -35,6 +35,13 @@ export const useStudies = create<Studies>()(() => ({ plan: [], at: 0, running: f
 
 /** The study on the page; undefined before there is one. */
 export const useStudy = (): Study | undefined => useStudies(({ plan, at }) => plan[at]);
+
+/** "seed 3 of 3": whose weights the engine holds, and answers with; null where there is but one. */
+export function useSeedPlace(): string | null {
+  const study = useStudy();
+  const seed = useRace((race) => race.config?.seed);
+  return study && seed !== undefined ? placeOf(study, seed) : null;
+}
 
 let images: Dataset | undefined;
 let paused = false;

@@ -99,6 +99,12 @@ export function fieldOf({ config, out }: Pick<Study, "config" | "out">): Field {
   return { lanes: config.lanes.length, present, out };
 }
 
+/** "seed 3 of 3": which race of a run the engine has, and with it every answer that it gives; null where there is but one. */
+export function placeOf({ seeds }: Pick<Study, "seeds">, seed: number): string | null {
+  const at = seeds.indexOf(seed);
+  return seeds.length > 1 && at >= 0 ? `seed ${at + 1} of ${seeds.length}` : null;
+}
+
 /** Results that count: those that came to their end; where there is none, what was stopped. */
 export function counted({ results }: Pick<Study, "results">): readonly SeedResult[] {
   const whole = results.filter(({ stopped }) => !stopped);

@@ -1,5 +1,5 @@
 /** Which lane did better and whether that means anything, from the newest measurements. */
-import { accuracyInterval, describeComparison } from "../analysis/compare.ts";
+import { accuracyInterval, describeComparison, describeLead, LEVEL } from "../analysis/compare.ts";
 import type { Judgement, Measured, Pair } from "../analysis/judge.ts";
 import { hasDiverged, hitsIn, type SeedResult, type Tested } from "./record.ts";
 import type { RunState } from "./run.ts";
@@ -35,26 +35,62 @@ export function measuredOver(tested: Tested | null, results: readonly SeedResult
 
 export interface Verdict {
   readonly statement: string;
+  /** The statement where several stand together under one headline. */
+  readonly brief: string;
   /** Two sentences. */
   readonly why: string;
   readonly pair: Pair;
 }
 
-/** The lane that is ahead against each other one; with three lanes and more, p values are corrected for all pairs. */
-export function verdictsOf({ lanes, pairs }: Judgement, names: readonly string[], part: Tested["part"]): readonly Verdict[] {
-  const best = lanes.reduce<number>((best, lane, index) => ((lane?.accuracy ?? -1) > (lanes[best]?.accuracy ?? -1) ? index : best), 0);
-  const name = (lane: number): string => names[lane] ?? `Lane ${lane + 1}`;
-  return pairs
-    .filter(({ a, b }) => a === best || b === best)
-    .map((pair) => {
-      const { a, b, compared } = pair;
-      return {
-        statement: describeComparison(name(a), name(b), compared, { part, comparisons: pairs.length }),
-        why: whyOf(name(a), name(b), pair, pairs.length),
-        pair,
-      };
-    });
+/** The lanes with the best accuracy; none where all have the same, or there is nobody to compare with. */
+export function leadersOf({ lanes }: Judgement): readonly number[] {
+  const known = [...lanes.keys()].filter((lane) => lanes[lane]);
+  const best = Math.max(...known.map((lane) => lanes[lane]?.accuracy ?? 0));
+  const leaders = known.filter((lane) => lanes[lane]?.accuracy === best);
+  return leaders.length < known.length ? leaders : [];
 }
+
+/** The lane that is ahead against each other one; with three lanes and more, p values are corrected for all pairs. */
+export function verdictsOf(judgement: Judgement, names: readonly string[], part: Tested["part"]): readonly Verdict[] {
+  const { pairs } = judgement;
+  return pairsOf(judgement).map(({ other, pair }) => {
+    const { a, b, compared } = pair;
+    return {
+      statement: describeComparison(nameIn(names, a), nameIn(names, b), compared, { part, comparisons: pairs.length }),
+      brief: describeLead(nameIn(names, other), compared, part),
+      why: whyOf(nameIn(names, a), nameIn(names, b), pair, pairs.length),
+      pair,
+    };
+  });
+}
+
+/** Who is ahead and whether that is sure, in one line; null where nothing was compared. */
+export function headlineOf(judgement: Judgement, names: readonly string[]): string | null {
+  const rivals = pairsOf(judgement).filter(({ pair }) => pair.compared.images > 0);
+  if (rivals.length === 0) return null;
+  const leaders = leadersOf(judgement);
+  const list = (lanes: readonly number[]): string => LIST.format(lanes.map((lane) => nameIn(names, lane)));
+  const [first] = rivals;
+  if (leaders.length === 0)
+    return rivals.length > 1 ? "All methods are level." : `${list(first ? [first.pair.a, first.pair.b] : [])} are level.`;
+  const behind = rivals.filter(({ other }) => !leaders.includes(other));
+  const unsure = behind.filter(({ pair }) => pair.compared.p >= LEVEL).map(({ other }) => other);
+  const ahead = leaders.length > 1 ? `${list(leaders)} are level and ahead` : `${list(leaders)} is ahead`;
+  if (unsure.length === 0) return `${ahead}, by more than chance gives.`;
+  if (unsure.length === behind.length) return `${ahead}, but that may be chance.`;
+  return `${ahead}; the lead over ${list(unsure)} may be chance.`;
+}
+
+const LIST = new Intl.ListFormat("en-GB");
+
+/** The comparisons of the lane that is ahead, or of the first one. */
+function pairsOf(judgement: Judgement): readonly { readonly other: number; readonly pair: Pair }[] {
+  const { lanes, pairs } = judgement;
+  const leader = leadersOf(judgement)[0] ?? lanes.findIndex((lane) => lane !== null);
+  return pairs.filter(({ a, b }) => a === leader || b === leader).map((pair) => ({ other: pair.a === leader ? pair.b : pair.a, pair }));
+}
+
+const nameIn = (names: readonly string[], lane: number): string => names[lane] ?? `Lane ${lane + 1}`;
 
 function whyOf(nameA: string, nameB: string, { compared: { images, seeds, onlyA, onlyB } }: Pair, comparisons: number): string {
   const corrected = comparisons > 1 ? `, corrected for ${comparisons} comparisons (Holm)` : "";

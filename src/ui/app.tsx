@@ -4,6 +4,7 @@ import { takeDrop } from "../store/dropped.ts";
 import { useIsLab } from "../store/place.ts";
 import { useSetup } from "../store/setup.ts";
 import { useSupport } from "../store/support.ts";
+import { Arrival } from "./arrival.tsx";
 import { Closer } from "./closer/panel.tsx";
 import { CloserHint } from "./closer/way.tsx";
 import { Header } from "./header.tsx";
@@ -48,6 +49,7 @@ function Steps() {
       <div className="steps">
         <div className="notices">
           <LinkNotices />
+          <Arrival />
           <Tour />
         </div>
         <Contained>

@@ -7,6 +7,7 @@ import { useSupport } from "../store/support.ts";
 import { ExportDialog } from "./export/dialog.tsx";
 import { How } from "./help/how.tsx";
 import { NewVersion, PageMenu } from "./machine/menu.tsx";
+import "./header.css";
 import { Icon } from "./parts/icon.tsx";
 import { toggleTheme } from "./theme.ts";
 
@@ -64,27 +65,30 @@ function Machine() {
   );
 }
 
-const SAID_MS = 2500;
+/** Long enough to be read twice. */
+const SAID_MS = 7000;
 
 function Share() {
-  const [said, setSaid] = useState("");
+  const [said, setSaid] = useState<{ readonly text: string } | null>(null);
+  const sample = useSetup((setup) => setup.sample);
   useEffect(() => {
     if (!said) return;
-    const timer = setTimeout(() => setSaid(""), SAID_MS);
+    const timer = setTimeout(() => setSaid(null), SAID_MS);
     return () => clearTimeout(timer);
   }, [said]);
+  const holds = sample === null ? "methods and settings, not your images." : "methods, settings and the name of the sample set.";
   const share = () =>
     navigator.clipboard.writeText(location.href).then(
-      () => setSaid("Link copied"),
-      () => setSaid("Copy the address above"),
+      () => setSaid({ text: `Link copied: ${holds}` }),
+      () => setSaid({ text: `This browser did not let the link be copied. Copy the address of this page: ${holds}` }),
     );
   return (
     <>
       <button type="button" className="quiet" onClick={() => void share()}>
         <Icon name="share" /> <span className="label">Share</span>
       </button>
-      <span role="status" className="said">
-        {said}
+      <span role="status" className="shared">
+        {said?.text}
       </span>
     </>
   );

@@ -6,11 +6,12 @@ import { CONTENTS, canExport, exportLane, forgetExport, pythonLines, useExportin
 import { findMethod, type Method } from "../../store/methods.ts";
 import { useModels } from "../../store/models.ts";
 import { useRace } from "../../store/race.ts";
-import { exportRun } from "../../store/studies.ts";
+import { exportRun, useSeedPlace } from "../../store/studies.ts";
 import type { ExportOptions } from "../../train/protocol.ts";
 import { type Look, looksOf, titleOf } from "../look.ts";
 import { FaultText, Notice } from "../parts/notice.tsx";
 import { Swatch } from "../parts/swatch.tsx";
+import "./export.css";
 import { Code } from "./code.tsx";
 import { Result } from "./result.tsx";
 
@@ -111,14 +112,16 @@ function Options({ transformers, onTransformers, hasBases, perModule, onPerModul
     <fieldset>
       <legend>Options</legend>
       <div className="row">
-        <span>Module names of transformers</span>
+        <span>Your transformers version</span>
         {([5, 4] as const).map((version) => (
           <label key={version} className="check">
             <input type="radio" name={id} checked={transformers === version} onChange={() => onTransformers(version)} />
-            {version}
+            {version === 5 ? "5 or newer" : version}
           </label>
         ))}
-        <span className="hint">the wrong one loads without an error, and without the adapter</span>
+        <span className="hint">
+          <code>pip show transformers</code> tells; the names inside the file follow it
+        </span>
       </div>
       {hasBases && (
         <label className="check">
@@ -146,8 +149,17 @@ function Take({ lane, options }: { readonly lane: number; readonly options: Expo
   const facts = useModels(({ known }) => known.get(race.config?.model ?? ""));
   const { busy, done, fault } = useExporting();
   const { form } = options;
+  const seed = useSeedPlace();
   return (
     <>
+      {seed && (
+        <p>
+          <b>Weights of {seed}:</b>{" "}
+          <span className="hint">
+            the race that ran last (Seed {race.config?.seed}); for another, set Seed to it and Seeds to 1, and train
+          </span>
+        </p>
+      )}
       <p className="hint">
         Inside the zip: {CONTENTS[form].join(", ")}, and README.md, a model card with the data, the settings and the results.
       </p>

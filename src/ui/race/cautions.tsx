@@ -1,5 +1,6 @@
 /** Warnings before a mistake: all of them beside Train, and each at its field. They never stand in the way. */
 import { useMemo } from "react";
+import type { Dataset } from "../../data/dataset.ts";
 import { classSizes } from "../../data/split.ts";
 import { laneParameters } from "../../store/config.ts";
 import { useImages } from "../../store/images.ts";
@@ -9,11 +10,10 @@ import { useRace } from "../../store/race.ts";
 import { useSetup } from "../../store/setup.ts";
 import { useSupport } from "../../store/support.ts";
 import { estimateMemory, type Warning, warningsOf } from "../../store/warnings.ts";
+import type { RunConfig } from "../../train/run.ts";
 import { looksOf } from "../look.ts";
 
-function useWarnings(): readonly Warning[] {
-  const config = useSetup((setup) => setup.config);
-  const dataset = useImages((images) => images.dataset);
+function useWarnings(config: RunConfig, dataset: Dataset | null): readonly Warning[] {
   const facts = useModels(({ known }) => known.get(config.model));
   const support = useSupport();
   const classes = useMemo(() => dataset && classSizes(dataset), [dataset]);
@@ -33,10 +33,21 @@ function useWarnings(): readonly Warning[] {
   }, [config, classes, facts, support]);
 }
 
-/** Before a race: while it runs they would come too late. */
+const usePlanned = (): readonly Warning[] =>
+  useWarnings(
+    useSetup((setup) => setup.config),
+    useImages((images) => images.dataset),
+  );
+
+/** Before a race: while it runs they would come too late, and after it there is no need of what was said before it. */
 export function Cautions() {
-  const warnings = useWarnings();
+  const planned = usePlanned();
   const phase = useRace((race) => race.phase);
+  const raced = useRace((race) => race.config);
+  const images = useRace((race) => race.dataset);
+  const config = useSetup((setup) => setup.config);
+  const said = useWarnings(raced ?? config, images);
+  const warnings = phase === "done" ? planned.filter(({ text }) => !said.some((one) => one.text === text)) : planned;
   if (warnings.length === 0 || phase === "starting" || phase === "training" || phase === "paused") return null;
   return (
     <ul className="cautions" aria-label="Before you train">
@@ -51,7 +62,7 @@ export function Cautions() {
 
 /** What is to be said of one setting, of a lane or of the run. */
 export function Caution({ lane, field }: { readonly lane?: number; readonly field: string }) {
-  const warnings = useWarnings().filter((warning) => warning.field === field && warning.lane === lane);
+  const warnings = usePlanned().filter((warning) => warning.field === field && warning.lane === lane);
   return warnings.map(({ text }) => (
     <p key={text} className="warning" role="status">
       {text}

@@ -5,6 +5,7 @@ import { readPixels } from "../../data/pixels.ts";
 import { useImages } from "../../store/images.ts";
 import { type Asked, ask, askFiles, canAnswer, forget, usePredictions } from "../../store/predictions.ts";
 import { useRace } from "../../store/race.ts";
+import { useSeedPlace } from "../../store/studies.ts";
 import { Thumbs } from "../images/thumbs.tsx";
 import type { Look } from "../look.ts";
 import { Choose } from "../parts/drop.tsx";
@@ -15,6 +16,7 @@ export function Asking({ looks }: { readonly looks: readonly Look[] }) {
   const { asked, problem } = usePredictions();
   const phase = useRace((race) => race.phase);
   const classes = useRace((race) => race.dataset?.classes) ?? [];
+  const seed = useSeedPlace();
   const paste = (event: ClipboardEvent) => {
     const images = [...event.clipboardData.files].filter(({ type }) => type.startsWith("image/"));
     if (images.length === 0) return;
@@ -26,7 +28,7 @@ export function Asking({ looks }: { readonly looks: readonly Look[] }) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a place to paste into must be reachable by keyboard
     <section className="asking" aria-label="Try an image" tabIndex={0} onPaste={paste}>
-      <h3>Try an image</h3>
+      <h3>Try an image {seed && <span className="hint">answers are of {seed}</span>}</h3>
       <div className="row">
         <p className="hint">Drop any image here, or click here and paste one: every method answers, and answers again as it learns.</p>
         <Choose accept="image/*" onChoose={(files) => void askFiles(files)}>

@@ -1,7 +1,8 @@
 /** The methods side by side: one column each, filled in as the race goes on. */
 import type { ReactNode } from "react";
-import type { LaneJudgement } from "../../analysis/judge.ts";
+import type { Judgement, LaneJudgement } from "../../analysis/judge.ts";
 import type { LaneFigures } from "../../store/studyfigures.ts";
+import { leadersOf } from "../../store/verdict.ts";
 import type { Look } from "../look.ts";
 import { bytes, count, loss, milliseconds, percent, plural, short } from "../numbers.ts";
 import { Swatch } from "../parts/swatch.tsx";
@@ -11,7 +12,7 @@ interface Props {
   readonly looks: readonly Look[];
   /** By lane. */
   readonly figures: readonly LaneFigures[];
-  readonly judged: readonly (LaneJudgement | null)[];
+  readonly judged: Judgement | null;
   /** What the accuracy before the first step is called: it differs for a model that reads class names. */
   readonly before: string;
   readonly part: "test" | "validation";
@@ -29,7 +30,8 @@ interface Line {
 const NONE = "–";
 
 export function Comparison(props: Props) {
-  const { looks } = props;
+  const { looks, judged } = props;
+  const leaders = judged ? leadersOf(judged) : [];
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolled area must be reachable by keyboard
     <section className="scroll" aria-label="Comparison" tabIndex={0}>
@@ -37,10 +39,11 @@ export function Comparison(props: Props) {
         <thead>
           <tr>
             <td />
-            {looks.map((look) => (
+            {looks.map((look, lane) => (
               <th key={look.name} scope="col" style={{ color: look.color }}>
                 <Swatch look={look} />
                 {look.label.replace(/ r (?=\d)/, " r\u00a0")}
+                {leaders.includes(lane) && <span className="leads">▲ ahead</span>}
               </th>
             ))}
           </tr>
@@ -67,21 +70,23 @@ function linesOf({ figures, judged, before, part, seeds }: Props): readonly Line
   const of = (lane: number): Partial<LaneFigures> => figures[lane] ?? {};
   const known = <T,>(value: T | null | undefined, write: (value: T) => ReactNode): ReactNode =>
     value === null || value === undefined ? NONE : write(value);
+  // Then it is another set of images than that of the accuracy above it.
+  const elsewhere = part === "test" && figures.some((lane) => lane.before !== null && lane.beforeOn === "validation");
   return [
     {
       name: part === "test" ? "Test accuracy" : "Accuracy",
       strong: true,
       explains: `Share of the ${part === "test" ? "test images, measured once after the last step," : "validation images"} whose most likely class is right, with its 95 % interval: ${seeds > 1 ? "images and seeds" : "images"} drawn again 4,000 times (bootstrap).${means}`,
-      write: (lane) => <Accuracy judged={judged[lane] ?? null} diverged={of(lane).diverged ?? []} asked={seeds} />,
+      write: (lane) => <Accuracy judged={judged?.lanes[lane] ?? null} diverged={of(lane).diverged ?? []} asked={seeds} />,
     },
     {
       name: "Balanced",
       explains: `The same with every class counting alike: the mean over the classes of the share of each that is right.${means}`,
-      write: (lane) => known(judged[lane], ({ balanced }) => percent(balanced)),
+      write: (lane) => known(judged?.lanes[lane], ({ balanced }) => percent(balanced)),
     },
     {
-      name: before,
-      explains: `Validation accuracy before the first step: what the model, or an imported adapter, knows without this training.${means}`,
+      name: elsewhere ? `${before}, validation` : before,
+      explains: `Accuracy on the ${elsewhere || part === "validation" ? "validation" : "same test"} images before the first step: what the model, or an imported adapter, knows without this training.${elsewhere ? " The test images were not measured then, so that this is not to be set against the line above." : ""}${means}`,
       write: (lane) => known(of(lane).before, percent),
     },
     {

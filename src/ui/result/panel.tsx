@@ -10,8 +10,9 @@ import { useDrop } from "../parts/drop.tsx";
 import { Asking } from "./asking.tsx";
 import { Comparison } from "./comparison.tsx";
 import { MemoryParts } from "./memory.tsx";
+import "./result.css";
 import { useStanding } from "./standing.ts";
-import { Statements } from "./statements.tsx";
+import { Headline, Statements } from "./statements.tsx";
 
 export function ResultPanel() {
   const memory = useRace((race) => race.memory);
@@ -23,6 +24,7 @@ export function ResultPanel() {
   const looks = useMemo(() => looksOf(study.config.lanes), [study.config.lanes]);
   // Those that are in the race now: without lanes that have diverged.
   const racing = useMemo(() => looksOf(raced ?? study.config.lanes), [raced, study.config.lanes]);
+  const final = judged !== null && judged.seeds > 0 && !running;
   const drop = useDrop((items) => void takeDrop(items, { ask: true }));
   return (
     <section className="panel result" aria-labelledby="result-title" {...drop}>
@@ -30,16 +32,17 @@ export function ResultPanel() {
         <Badge number={3} /> Result
       </h2>
       <div className="panel-body">
+        {judged && <Headline judged={judged} final={final} looks={looks} />}
         <Comparison
           looks={looks}
           figures={figures}
-          judged={judged?.judgement.lanes ?? []}
+          judged={judged?.judgement ?? null}
           before={before}
           part={judged?.part ?? answers ?? "validation"}
           seeds={seeds}
         />
         <CloserLink />
-        {judged && <Statements judged={judged} final={judged.seeds > 0 && !running} looks={looks} />}
+        {judged && <Statements judged={judged} looks={looks} />}
         <MemoryParts memory={memory} looks={racing} />
         <Asking looks={racing} />
       </div>

@@ -1,8 +1,9 @@
-/** The verdict in words, and all pairs of methods as a table behind it. */
+/** The verdict: one line that stands above the figures, and below them what it rests on, pair by pair. */
 import { useMemo } from "react";
 import type { Judgement } from "../../analysis/judge.ts";
-import { verdictsOf } from "../../store/verdict.ts";
+import { headlineOf, verdictsOf } from "../../store/verdict.ts";
 import type { Look } from "../look.ts";
+import { plural } from "../numbers.ts";
 import { Term } from "../parts/term.tsx";
 
 interface Props {
@@ -11,21 +12,44 @@ interface Props {
   readonly looks: readonly Look[];
 }
 
-export function Statements({ judged: { judgement, part }, final, looks }: Props) {
-  const names = useMemo(() => looks.map(({ name }) => name), [looks]);
+const namesOf = (looks: readonly Look[]): readonly string[] => looks.map(({ name }) => name);
+
+export function Headline({ judged: { judgement }, final, looks }: Props) {
+  const headline = useMemo(() => headlineOf(judgement, namesOf(looks)), [judgement, looks]);
+  if (!headline) return null;
+  return (
+    <p className={`headline ${final ? "final" : ""}`} role="status">
+      {final ? "" : "So far: "}
+      {headline}
+    </p>
+  );
+}
+
+export function Statements({ judged: { judgement, part }, looks }: Omit<Props, "final">) {
+  const names = useMemo(() => namesOf(looks), [looks]);
   const verdicts = useMemo(() => verdictsOf(judgement, names, part), [judgement, names, part]);
   if (verdicts.length === 0) return null;
+  const several = verdicts.length > 1;
   return (
-    <div className={`statements ${final ? "final" : ""}`} role="status">
-      {verdicts.map(({ statement, why, pair: { a, b } }) => (
+    <div className="statements">
+      {several && <p>{groundOf(judgement, part)}</p>}
+      {verdicts.map(({ statement, brief, why, pair: { a, b } }) => (
         <p key={`${a} ${b}`}>
-          {final ? "" : "So far: "}
-          {statement} <Term explains={<p>{why}</p>}>why?</Term>
+          {several ? brief : statement} <Term explains={<p>{why}</p>}>why?</Term>
         </p>
       ))}
       {judgement.pairs.length > verdicts.length && <Pairs pairs={judgement.pairs} names={names} />}
     </div>
   );
+}
+
+/** What all pairs have been compared on. */
+function groundOf({ pairs }: Judgement, part: Props["judged"]["part"]): string {
+  const images = Math.max(...pairs.map(({ compared }) => compared.images));
+  const seeds = Math.max(...pairs.map(({ compared }) => compared.seeds));
+  const all = pairs.every(({ compared }) => compared.seeds === seeds);
+  const over = seeds > 1 ? `, over ${all ? "" : "up to "}${seeds} seeds` : "";
+  return `On ${plural(images, `${part} image`)}${over}; p after correction for ${pairs.length} comparisons:`;
 }
 
 /** Differences in points, A − B. */

@@ -15,7 +15,7 @@ import { type Look, looksOf } from "../look.ts";
 import { count, percent } from "../numbers.ts";
 import { pictureIn, svgOf } from "../parts/picture.ts";
 import { Comparison } from "../result/comparison.tsx";
-import { Statements } from "../result/statements.tsx";
+import { Headline, Statements } from "../result/statements.tsx";
 import { RunCharts } from "./charts.tsx";
 
 export function RunDetail({ id }: { readonly id: string }) {
@@ -79,15 +79,16 @@ function Opened({ record, judgement }: { readonly record: RunRecord; readonly ju
       </div>
       <div className="runs-parts">
         <div>
+          {judgement && tested && <Headline judged={{ judgement, part: tested.part }} final looks={looks} />}
           <Comparison
             looks={looks}
             figures={figures}
-            judged={judgement?.lanes ?? []}
+            judged={judgement}
             before={isZeroShot(config) ? "Zero-shot" : "Before"}
             part={tested?.part ?? "test"}
             seeds={results.length}
           />
-          {judgement && tested && <Statements judged={{ judgement, part: tested.part }} final looks={looks} />}
+          {judgement && tested && <Statements judged={{ judgement, part: tested.part }} looks={looks} />}
         </div>
         <RunCharts looks={looks} curves={curves} seeds={results.length} steps={config.steps} />
       </div>
