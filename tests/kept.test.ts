@@ -3,6 +3,7 @@ import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { beforeAll, expect, test } from "vitest";
+import { SAMPLES } from "../src/data/samples.ts";
 import { drop } from "./browser/harness.mjs";
 import { png, writeZip } from "./browser/pictures.ts";
 import { smallSet } from "./browser/set.ts";
@@ -29,6 +30,8 @@ function otherModel(): string {
   writeFileSync(file, JSON.stringify({ ...json, size: { shortest_edge: 80 } }));
   return folder;
 }
+
+const SAMPLE = Object.fromEntries(Object.values(SAMPLES[0]!.classes).map((name) => [name, 60]));
 
 /** Class names and how many images each has, as the page shows them. */
 async function classes(page: Page): Promise<Record<string, number>> {
@@ -93,6 +96,59 @@ test("a reload finds the images and what was done to them, and two tabs do not h
     await reload(page);
     await region(page, "Images").getByText("Drop a folder or a zip").waitFor();
     expect(await region(page, "Images").getByRole("table").count()).toBe(0);
+  }));
+
+test("a page that is opened without an address finds the setup of the last visit; what an address says comes first", () =>
+  visit(app.browser, `${app.url}#data=eurosat-mini&steps=20`, async (page) => {
+    const field = (name: string) => region(page, "Lanes").getByLabel(name, { exact: true });
+    const has = (name: string, value: string) => expect.poll(() => field(name).inputValue(), SOON).toBe(value);
+    const prompt = async () => {
+      await button(page, "More").click();
+      const found = await page.getByLabel("Prompt").inputValue();
+      await page.keyboard.press("Escape");
+      return found;
+    };
+    await shows(page, SAMPLE);
+    expect(await prompt()).toBe("a satellite photo of {class}.");
+    await drop(page, region(page, "Race"), [zip]);
+    await shows(page, { Forest: 6, River: 6 });
+    expect(await prompt()).toBe("a photo of a {class}.");
+    await field("Seeds").fill("3");
+    await page.keyboard.press("Enter");
+    await expect.poll(() => page.url(), SOON).toMatch(/#steps=20&seeds=3$/);
+    await expect.poll(() => holds(page), SOON).toBe(false);
+
+    const later = await page.context().newPage();
+    const at = async (address: string) => {
+      await later.goto("about:blank");
+      await later.goto(address);
+      await shows(later, { Forest: 6, River: 6 });
+      const [steps, seeds] = ["Steps", "Seeds"].map((name) => region(later, "Lanes").getByLabel(name, { exact: true }));
+      return [new URL(later.url()).hash, await steps?.inputValue(), await seeds?.inputValue()];
+    };
+    expect(await at(app.url)).toEqual(["#steps=20&seeds=3", "20", "3"]);
+    await button(later, "More").click();
+    expect(await later.getByLabel("Prompt").inputValue()).toBe("a photo of a {class}.");
+    expect(await at(`${app.url}#batch=8`)).toEqual(["#batch=8", "300", "1"]);
+
+    // Each tab keeps to its own address; the one that wrote last is found by the next.
+    await page.goto("about:blank");
+    await page.goto(app.url);
+    await has("Steps", "20");
+    await later.evaluate(() => {
+      sessionStorage.clear();
+      localStorage.setItem("setup", "steps=7&nonsense=%E0%A4%A&lanes=evil&data=../..");
+    });
+    expect(await at(app.url)).toEqual(["#steps=7", "7", "1"]);
+    expect(await later.locator(".notices").innerText()).not.toMatch(/link/);
+
+    await later.getByRole("button", { name: "This page" }).click();
+    await later.getByRole("menuitem", { name: "Storage" }).click();
+    const shelf = region(later.getByRole("dialog", { name: "Storage" }), "Settings");
+    await shelf.getByRole("button", { name: "Remove Settings of the last race" }).click();
+    await button(shelf, "Yes, remove").click();
+    await expect.poll(() => shelf.innerText(), SOON).not.toContain("Settings of the last race");
+    expect(await at(app.url)).toEqual(["", "300", "1"]);
   }));
 
 test("the browser asks before it leaves while a change is not kept yet", () =>

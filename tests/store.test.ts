@@ -8,10 +8,10 @@ import { inMemory } from "../src/data/pixels.ts";
 import { countSplit } from "../src/data/split.ts";
 import { readAddress, writeAddress } from "../src/store/address.ts";
 import { adapterFiles, placeAdapter, useAdopted } from "../src/store/adopted.ts";
-import { AUGMENTS, clampLane, DEFAULTS, laneParameters, MAX_LANES, matchLanes, NUMBERS, nearness } from "../src/store/config.ts";
+import { AUGMENTS, clampLane, DEFAULTS, freshLane, laneParameters, MAX_LANES, matchLanes, NUMBERS, nearness } from "../src/store/config.ts";
 import { kindOf } from "../src/store/dropped.ts";
 import { exportName } from "../src/store/exporting.ts";
-import { completeSettings, groupMethods, listMethods, setModelConfig } from "../src/store/methods.ts";
+import { completeSettings, groupMethods, listMethods, setModelConfig, sidesOf } from "../src/store/methods.ts";
 import { isAdapterName, isModelName } from "../src/store/names.ts";
 import { type Ready, whyNot } from "../src/store/ready.ts";
 import { changesNoMatrix, IDLE, isZeroShot, meanRank, type RunAction, reduce, secondsPerStep, zeroShot } from "../src/store/run.ts";
@@ -19,14 +19,19 @@ import { decimate, Series } from "../src/store/series.ts";
 import { useSetup } from "../src/store/setup.ts";
 import { countTower, fromAddress, parseTargets, problemOf, toAddress } from "../src/store/targets.ts";
 import { verdictsOf } from "../src/store/verdict.ts";
+import { warningsOf } from "../src/store/warnings.ts";
 import { NO_AUGMENT } from "../src/train/augment.ts";
 import type { AdapterFacts, ModelFacts } from "../src/train/protocol.ts";
-import type { RunConfig, RunEvent } from "../src/train/run.ts";
+import type { LaneConfig, RunConfig, RunEvent } from "../src/train/run.ts";
 
 beforeAll(() => {
   const file = join(import.meta.dirname, "../public/models/clip-tiny/config.json");
   setModelConfig("clip-tiny", JSON.parse(readFileSync(file, "utf8")), true);
+  const sizes = { hidden_size: 24, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 48, image_size: 16, patch_size: 8 };
+  setModelConfig(NARROW, { ...sizes, model_type: "vit", layer_norm_eps: 1e-5, hidden_act: "gelu" }, false);
 });
+/** Layers of 24 and 48. */
+const NARROW = "toy/narrow@abc";
 
 const config: RunConfig = { ...DEFAULTS, steps: 10 };
 const once = { seeds: 1, sweep: null };
@@ -221,6 +226,18 @@ describe("the address", () => {
     expect(read(writeAddress({ config: linear, match: true, sample: null, ...once })).config.head).toEqual({ kind: "linear" });
   });
 
+  test("leaves the prompt out where it is that of the images, and brings it back with them", () => {
+    const asked = (sample: string | null, template: string) =>
+      writeAddress({ config: { ...DEFAULTS, head: { kind: "text", template } }, match: true, sample, ...once });
+    expect(asked(null, "a photo of a {class}.")).toBe("");
+    expect(asked("eurosat-mini", "a satellite photo of {class}.")).toBe("data=eurosat-mini");
+    for (const sample of [null, "eurosat-mini", "clothing-mini"])
+      for (const template of ["a photo of a {class}.", "a satellite photo of {class}.", "my {class}"])
+        expect(read(asked(sample, template))).toMatchObject({ sample, config: { head: { kind: "text", template } } });
+    expect(read("").config.head).toEqual({ kind: "text", template: "a photo of a {class}." });
+    expect(read("data=eurosat-mini&prompt=none").config.head).toEqual({ kind: "text", template: "a satellite photo of {class}." });
+  });
+
   test.each([
     ["steps=1e99", { steps: NUMBERS.steps.max }],
     ["steps=-5", { steps: 1 }],
@@ -289,6 +306,27 @@ describe("setting up", () => {
     useSetup.setState({ config: DEFAULTS });
   });
 
+  test("a prompt belongs to its images, unless it was typed", () => {
+    const { setTemplate, suggestPrompt, setHead } = useSetup.getState();
+    const prompt = () => useSetup.getState().config.head;
+    const is = (template: string) => expect(prompt()).toEqual({ kind: "text", template });
+    is("a photo of a {class}.");
+    suggestPrompt("eurosat-mini");
+    is("a satellite photo of {class}.");
+    suggestPrompt("clothing-mini");
+    is("a photo of {class}, a type of clothing.");
+    setHead("linear");
+    suggestPrompt(null);
+    expect(prompt()).toEqual({ kind: "linear" });
+    setHead("text");
+    is("a photo of a {class}.");
+    setTemplate("{class}, seen from a train");
+    suggestPrompt("eurosat-mini");
+    is("{class}, seen from a train");
+    useSetup.setState({ config: DEFAULTS });
+    setTemplate("a photo of a {class}.");
+  });
+
   test("knows how many images there are to train on", () => {
     const some = { ...DEFAULTS, validation: 0.1, test: 0.2 };
     const ten = (count: number) => Array.from({ length: 10 }, () => ({ count }));
@@ -342,6 +380,101 @@ describe("setting up", () => {
       }
       expect(JSON.stringify(matched), id).not.toContain("null");
     }
+  });
+
+  describe("on layers of 24", () => {
+    const narrow: RunConfig = { ...DEFAULTS, model: NARROW, head: { kind: "linear" } };
+    const warned = (config: RunConfig) =>
+      warningsOf({ config, titles: config.lanes.map(({ method }) => method), classes: null, sides: sidesOf(config), memory: null });
+    const settings = (config: RunConfig) => config.lanes.map((lane) => lane.settings);
+
+    test("no method begins with what the page warns about, nor is matched to it", () => {
+      expect(warned(narrow), "as it stands").toHaveLength(1);
+      for (const { id } of listMethods()) {
+        const lane = freshLane(narrow, id);
+        expect(warned({ ...narrow, lanes: [lane] }), id).toEqual([]);
+        for (const rank of [1, 12, 24, 32, 500]) {
+          const matched = matchLanes({ ...narrow, lanes: [{ ...DEFAULTS.lanes[0]!, settings: { rank, alpha: 2 * rank } }, lane] });
+          const ranks = warned({ ...matched, lanes: matched.lanes.slice(1) }).filter(({ field }) => field !== "lr");
+          expect(ranks, `${id} at ${rank}`).toEqual([]);
+          if (id === "randlora" && rank === 500)
+            expect(nearness(matched)[1], "what cannot be met is told").toMatchObject({ ratio: 7200 / 336_000 });
+        }
+      }
+    });
+
+    test("lanes that nobody has changed fit the model, there and back; those that were changed stay", () => {
+      const { setModel, setLane, fitLanes } = useSetup.getState();
+      const now = () => useSetup.getState().config;
+      useSetup.setState({ config: DEFAULTS, match: true, unmatched: null });
+      setModel(NARROW, { text: false }, { text: true });
+      expect(settings(now())).toMatchObject([
+        { rank: 12, alpha: 24 },
+        { rank: 1, alpha: 10 },
+      ]);
+      setModel("clip-tiny", { text: true }, { text: false });
+      expect(settings(now())).toMatchObject([
+        { rank: 32, alpha: 64 },
+        { rank: 2, alpha: 20 },
+      ]);
+      setLane(0, { settings: { rank: 20 } });
+      setModel(NARROW, { text: false }, { text: true });
+      expect(settings(now())[0]).toMatchObject({ rank: 20, alpha: 40 });
+      useSetup.setState({ config: narrow, unmatched: null });
+      fitLanes();
+      expect(settings(now())[0]).toMatchObject({ rank: 12, alpha: 24 });
+      expect(useSetup.getState().unmatched, "nobody asked, so nothing is said").toBeNull();
+      useSetup.setState({ config: DEFAULTS, match: true });
+    });
+  });
+
+  test("VeRA sets no size that others would have to shrink to, wherever it stands", () => {
+    const vera = freshLane(DEFAULTS, "vera");
+    const [lora, randlora] = DEFAULTS.lanes as [LaneConfig, LaneConfig];
+    for (const lanes of [
+      [vera, lora, randlora],
+      [lora, vera, randlora],
+      [lora, randlora, vera],
+    ]) {
+      const matched = matchLanes({ ...DEFAULTS, lanes });
+      const rank = (method: string) => matched.lanes.find((lane) => lane.method === method)?.settings.rank;
+      expect([rank("lora"), rank("randlora"), rank("vera")]).toEqual([32, 2, 192]);
+      expect(nearness(matched)[lanes.indexOf(vera)]).toMatchObject({ kind: "near", ratio: expect.closeTo(0.026, 3) });
+    }
+    expect(matchLanes({ ...DEFAULTS, lanes: [vera] }).lanes).toEqual([vera]);
+  });
+
+  test("what the matching changes by itself is told, all of it after several moves, and can be undone", () => {
+    const { setLane, addLane, setMatch, undoMatch, removeLane } = useSetup.getState();
+    const ranks = () => useSetup.getState().config.lanes.map((lane) => lane.settings.rank);
+    const left = () => useSetup.getState().unmatched?.map((lane) => lane.settings.rank) ?? null;
+    useSetup.setState({ config: DEFAULTS, match: true, unmatched: null });
+    setLane(0, { lr: 1e-3 });
+    expect(left()).toBeNull();
+    setLane(0, { settings: { rank: 16 } });
+    setLane(0, { settings: { rank: 8 } });
+    expect([left(), ranks()]).toEqual([
+      [8, 2],
+      [8, 9],
+    ]);
+    setLane(0, { settings: { rank: 32 } });
+    expect(left(), "back where it was").toBeNull();
+    setLane(0, { settings: { rank: 8 } });
+    undoMatch();
+    expect([ranks(), useSetup.getState().match, left()]).toEqual([[8, 2], false, null]);
+    setMatch(true);
+    expect([left(), ranks()]).toEqual([
+      [8, 2],
+      [8, 9],
+    ]);
+    addLane("vera");
+    expect(left(), "a new lane had no size of its own").toEqual(null);
+    setLane(0, { settings: { rank: 32 } });
+    expect(left()).toEqual([32, 9, 192]);
+    setMatch(false);
+    expect(left()).toBeNull();
+    removeLane(2);
+    useSetup.setState({ config: DEFAULTS, match: true, unmatched: null });
   });
 
   test("lets the first lane that can have any size set it, and never changes an imported one", () => {

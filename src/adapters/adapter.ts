@@ -134,7 +134,10 @@ export interface AdapterDef<F extends Fields, T extends string, S extends string
   readonly stacks?: true;
   /** Whether it trains this tensor of the model itself, by its name in the checkpoint. */
   trains?(name: string): boolean;
-  /** The settings whose parameter count over `layers` is nearest to `budget`. Absent: its size is what it is. */
+  /**
+   * The settings whose parameter count over `layers` is nearest to `budget`, among those that make sense on these layers: no rank past
+   * their smaller sides. Absent: its size is what it is.
+   */
   match?(layers: readonly SiteShape[], settings: Settings<F>, budget: number): Settings<F>;
   /** Absent: PEFT has no such method; where there are factors it can read them as LoRA's. */
   readonly peft?: PeftForm<F, T, S>;
@@ -181,6 +184,9 @@ export function counter(def: Pick<AnyAdapter, "trainable">, layers: readonly Sit
       0,
     );
 }
+
+/** The smallest side of all layers: a rank past it adds parameters and no direction. */
+export const leastSide = (layers: readonly SiteShape[]): number => Math.min(...layers.map((layer) => Math.min(layer.in, layer.out)));
 
 /** The whole number from `min` to `max` at which `count`, which rises with it, comes nearest to `budget`. */
 export function nearest(min: number, max: number, budget: number, count: (value: number) => number): number {

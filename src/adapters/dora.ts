@@ -1,7 +1,7 @@
 import { divide } from "../ops/divide.ts";
 import { rownorm } from "../ops/rownorm.ts";
 import { detach } from "../tensor/tensor.ts";
-import { counter, defineAdapter, nearest } from "./adapter.ts";
+import { counter, defineAdapter, leastSide, nearest } from "./adapter.ts";
 import { loraFields, loraParts, loraShapes, loraStart, readLora, writeLora } from "./lora.ts";
 
 /**
@@ -26,7 +26,7 @@ const dora = defineAdapter({
     tape.apply(divide, { a: trainable.magnitude, b: tape.apply(rownorm, { x: detach(merged) }, {}) }, {}),
   match(layers, settings, budget) {
     const count = counter(dora, layers);
-    const rank = nearest(1, loraFields.rank.max, budget, (r) => count({ ...settings, rank: r }));
+    const rank = nearest(1, Math.min(loraFields.rank.max, leastSide(layers)), budget, (r) => count({ ...settings, rank: r }));
     return { ...settings, rank, alpha: (settings.alpha * rank) / settings.rank };
   },
   peft: {

@@ -1,5 +1,5 @@
 import { matmul } from "../ops/matmul.ts";
-import { counter, defineAdapter, dropoutField, nearest, type Settings } from "./adapter.ts";
+import { counter, defineAdapter, dropoutField, leastSide, nearest, type Settings } from "./adapter.ts";
 import { loraFields, loraShapes, loraStart } from "./lora.ts";
 import { nearestRank, randloraFields, scaledBases } from "./randlora.ts";
 
@@ -62,9 +62,11 @@ const hybrid = defineAdapter({
     const random = counter({ trainable: (layer, given) => rest.trainable(layer, { ...ofRest(settings), ...given }) }, layers);
     const [now, others] = [lora({ rank: settings.rank }), random({ rank: settings.basisRank })];
     const share = others / Math.max(1, now + others);
-    const basisRank = nearestRank(budget * share, (rank) => random({ rank }));
+    const basisRank = nearestRank(layers, budget * share, (rank) => random({ rank }));
     // LoRA's rank is the finer of the two: it takes up what the number of bases leaves over.
-    const rank = nearest(1, loraFields.rank.max, budget - random({ rank: basisRank }), (r) => lora({ rank: r }));
+    const rank = nearest(1, Math.min(loraFields.rank.max, leastSide(layers)), budget - random({ rank: basisRank }), (r) =>
+      lora({ rank: r }),
+    );
     return {
       ...settings,
       rank,

@@ -1,5 +1,5 @@
 import { type ConfigFields, NEUTRAL_LORA } from "../formats/config.ts";
-import { counter, defineAdapter, dropoutField, nearest, type Settings, type SiteShape } from "./adapter.ts";
+import { counter, defineAdapter, dropoutField, leastSide, nearest, type Settings, type SiteShape } from "./adapter.ts";
 
 /** Fields and tensors of the methods whose update is gain · B · A with A (r, in) and B (out, r): A uniform in ±1/√in, B zero. */
 export const loraFields = {
@@ -74,7 +74,7 @@ const lora = defineAdapter({
   factors: ({ trainable }, _layer, { rank, alpha }) => [{ up: trainable.b, down: trainable.a, gain: alpha / rank }],
   match(layers, settings, budget) {
     const count = counter(lora, layers);
-    const rank = nearest(1, loraFields.rank.max, budget, (r) => count({ ...settings, rank: r }));
+    const rank = nearest(1, Math.min(loraFields.rank.max, leastSide(layers)), budget, (r) => count({ ...settings, rank: r }));
     return { ...settings, rank, alpha: (settings.alpha * rank) / settings.rank };
   },
   peft: {

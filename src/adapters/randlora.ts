@@ -6,7 +6,7 @@ import { ternary } from "../ops/ternary.ts";
 import { packBases, type StoredBases, unpackBases } from "../tensor/codes.ts";
 import { drawBases } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { counter, defineAdapter, dropoutField, type Factors, type Parts, type Settings, type SiteShape } from "./adapter.ts";
+import { counter, defineAdapter, dropoutField, type Factors, leastSide, type Parts, type Settings, type SiteShape } from "./adapter.ts";
 
 export const randloraFields = {
   rank: {
@@ -86,10 +86,13 @@ export const scaledBases = (count: (d: number, rank: number) => number) => ({
     tape.apply(isTernary(shared) ? ternary : fused, { w, ...shared, lambda, gamma }, { gain: alpha / rank }),
 });
 
-/** The rank at which `count` comes nearest to `budget`: with rounded numbers of bases it does not fall steadily, so all are tried. */
-export function nearestRank(budget: number, count: (rank: number) => number): number {
+/**
+ * The rank at which `count` comes nearest to `budget`: with rounded numbers of bases it does not fall steadily, so all are tried. Past
+ * a layer's smaller side there would be a single basis, whose λ alone grows.
+ */
+export function nearestRank(layers: readonly SiteShape[], budget: number, count: (rank: number) => number): number {
   let [best, distance] = [1, Number.POSITIVE_INFINITY];
-  for (let rank = 1; rank <= randloraFields.rank.max; rank++) {
+  for (let rank = 1; rank <= Math.min(randloraFields.rank.max, leastSide(layers) - 1); rank++) {
     const gap = Math.abs(count(rank) - budget);
     if (gap < distance) [best, distance] = [rank, gap];
   }
@@ -106,7 +109,7 @@ const randlora = defineAdapter({
   ...scaledBases((d, rank) => Math.ceil(d / rank)),
   match(layers, settings, budget) {
     const count = counter(randlora, layers);
-    const rank = nearestRank(budget, (r) => count({ ...settings, rank: r }));
+    const rank = nearestRank(layers, budget, (r) => count({ ...settings, rank: r }));
     return { ...settings, rank, alpha: (settings.alpha * rank) / settings.rank };
   },
   peft: {

@@ -20,7 +20,7 @@ const randlorab = defineAdapter({
   ...scaledBases((d, rank) => Math.ceil(d / (2 * rank))),
   match(layers, settings, budget) {
     const count = counter(randlorab, layers);
-    const rank = nearestRank(budget, (r) => count({ ...settings, rank: r }));
+    const rank = nearestRank(layers, budget, (r) => count({ ...settings, rank: r }));
     return { ...settings, rank, alpha: (settings.alpha * rank) / settings.rank };
   },
 });

@@ -1,4 +1,4 @@
-import { counter, defineAdapter, nearest } from "./adapter.ts";
+import { counter, defineAdapter, leastSide, nearest } from "./adapter.ts";
 import { loraFields, loraParts, loraShapes, loraStart, readLora, writeLora } from "./lora.ts";
 
 /** ΔW = (α / √r) · B · A: LoRA whose update does not shrink as the rank grows. */
@@ -27,7 +27,10 @@ const rslora = defineAdapter({
   factors: ({ trainable }, _layer, { rank, alpha }) => [{ up: trainable.b, down: trainable.a, gain: alpha / Math.sqrt(rank) }],
   match(layers, settings, budget) {
     const count = counter(rslora, layers);
-    return { ...settings, rank: nearest(1, loraFields.rank.max, budget, (rank) => count({ ...settings, rank })) };
+    return {
+      ...settings,
+      rank: nearest(1, Math.min(loraFields.rank.max, leastSide(layers)), budget, (rank) => count({ ...settings, rank })),
+    };
   },
   peft: {
     type: "LORA",

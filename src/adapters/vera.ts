@@ -2,7 +2,7 @@ import { expectShape } from "../formats/peft.ts";
 import { corner } from "../ops/corner.ts";
 import { rowscale } from "../ops/rowscale.ts";
 import { MersenneTwister } from "../tensor/random.ts";
-import { counter, defineAdapter, dropoutField, nearest, type SiteShape } from "./adapter.ts";
+import { counter, defineAdapter, dropoutField, leastSide, nearest, type SiteShape } from "./adapter.ts";
 
 const widest = (layers: readonly SiteShape[]) => Math.max(...layers.map((layer) => layer.in));
 const tallest = (layers: readonly SiteShape[]) => Math.max(...layers.map((layer) => layer.out));
@@ -64,7 +64,7 @@ const vera = defineAdapter({
   },
   match(layers, settings, budget) {
     const count = counter(vera, layers);
-    return { ...settings, rank: nearest(1, fields.rank.max, budget, (rank) => count({ ...settings, rank })) };
+    return { ...settings, rank: nearest(1, Math.min(fields.rank.max, leastSide(layers)), budget, (rank) => count({ ...settings, rank })) };
   },
   peft: {
     type: "VERA",

@@ -3,7 +3,19 @@ import type { Field } from "../adapters/adapter.ts";
 import type { TargetModules } from "../formats/target.ts";
 import type { Augment } from "../train/augment.ts";
 import type { LaneConfig, RunConfig } from "../train/run.ts";
-import { AUGMENTS, clampTo, DEFAULTS, isAmount, MAX_LANES, MAX_TEMPLATE, NUMBERS, type NumberName, RATE, SEEDS } from "./config.ts";
+import {
+  AUGMENTS,
+  clampTo,
+  DEFAULTS,
+  isAmount,
+  MAX_LANES,
+  MAX_TEMPLATE,
+  NUMBERS,
+  type NumberName,
+  promptOf,
+  RATE,
+  SEEDS,
+} from "./config.ts";
 import { completeSettings, findMethod } from "./methods.ts";
 import { isAdapterName, isModelName } from "./names.ts";
 import { readSweep, type Sweep, writeSweep } from "./sweep.ts";
@@ -48,7 +60,7 @@ export function writeAddress({ config, match, sample, seeds, sweep }: Address): 
   if (image !== toAddress(DEFAULTS.targets.image)) hash.set("targets", image);
   if (text) hash.set("text", text);
   if (config.head.kind === "linear") hash.set("head", "linear");
-  else if (DEFAULTS.head.kind === "text" && config.head.template !== DEFAULTS.head.template) hash.set("prompt", config.head.template);
+  else if (config.head.template !== promptOf(sample)) hash.set("prompt", config.head.template);
   return hash.toString();
 }
 
@@ -118,7 +130,9 @@ export function readAddress(hash: string): ReadAddress {
   const [image, text] = [take("targets"), take("text")];
   if (image === "") notices.push("The link names no layers; the usual ones are used.");
   config.targets = { image: read(image, DEFAULTS.targets.image), text: read(text, DEFAULTS.targets.text) };
-  config.head = readHead(take("head"), take("prompt"), notices);
+  const data = take("data");
+  const sample = data !== undefined && /^[a-z0-9-]{1,40}$/.test(data) ? data : null;
+  config.head = readHead(take("head"), take("prompt"), promptOf(sample), notices);
   // The text tower is trained only where it gives the answers.
   if (config.head.kind === "linear") config.targets = { ...config.targets, text: [] };
   const lanes = take("lanes");
@@ -129,8 +143,6 @@ export function readAddress(hash: string): ReadAddress {
   const swept = take("sweep");
   const sweep = swept === undefined ? null : readSweep(swept, config.lanes.length);
   if (swept !== undefined && !sweep) notices.push("The link's sweep is not one that this page knows; it was left out.");
-  const data = take("data");
-  const sample = data !== undefined && /^[a-z0-9-]{1,40}$/.test(data) ? data : null;
   if (given.size > 0) notices.push("The link holds settings that this page does not know; they were left out.");
   return { config, match, sample, seeds, sweep, notices };
 }
@@ -145,13 +157,14 @@ function readNumber(label: string, field: Field, text: string, fallback: number,
   return value;
 }
 
-function readHead(head: string | undefined, prompt: string | undefined, notices: string[]): RunConfig["head"] {
+/** `own`: the prompt of the images that the link names. */
+function readHead(head: string | undefined, prompt: string | undefined, own: string, notices: string[]): RunConfig["head"] {
   if (head === "linear") return { kind: "linear" };
-  if (prompt === undefined) return DEFAULTS.head;
+  if (prompt === undefined) return { kind: "text", template: own };
   const template = prompt.replace(/\p{Cc}/gu, "").slice(0, MAX_TEMPLATE);
   if (template.includes("{class}")) return { kind: "text", template };
   notices.push("The prompt in the link has no {class}; the usual one is used.");
-  return DEFAULTS.head;
+  return { kind: "text", template: own };
 }
 
 function readLanes(text: string, notices: string[]): readonly LaneConfig[] {

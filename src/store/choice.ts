@@ -46,6 +46,7 @@ export function followModel(): () => void {
     const impossible = !facts.text && config.head.kind === "text";
     if (facts.model !== model || impossible) setModel(facts.model, facts, { text: true });
     if (facts.model !== model) return;
+    useSetup.getState().fitLanes();
     await Promise.all([recheckAdapters(), fitImages(facts)]);
   };
   void look(useSetup.getState().config.model);

@@ -1,10 +1,11 @@
 /** The settings of a run: their ranges, their defaults and what keeps them sane. */
 import type { Field } from "../adapters/adapter.ts";
+import { SAMPLES } from "../data/samples.ts";
 import type { Amount } from "../data/split.ts";
 import { type Augment, NO_AUGMENT } from "../train/augment.ts";
 import type { Targets } from "../train/catalog.ts";
 import type { LaneConfig, RunConfig } from "../train/run.ts";
-import { completeSettings, countParameters, findMethod, matchSettings } from "./methods.ts";
+import { completeSettings, countParameters, findMethod, matchSettings, sidesOf, type Whole } from "./methods.ts";
 
 export type NumberName = "steps" | "batch" | "seed" | "validation" | "test" | "warmup" | "weightDecay" | "clip" | "labelSmoothing";
 
@@ -163,8 +164,13 @@ export const TARGETS: readonly string[] = ["q", "k", "v", "out", "fc1", "fc2"];
 const IMAGE_ONLY: Targets = { image: TARGETS, text: [] };
 export const MAX_LANES = 4;
 export const MAX_TEMPLATE = 200;
-/** What a text head starts with for images of no known kind. */
-export const PHOTO_TEMPLATE = "a photo of a {class}.";
+const PHOTO = "a photo of a {class}.";
+
+/** The prompt that belongs to a sample set, or to a person's own images. */
+export const promptOf = (sample: string | null): string => SAMPLES.find(({ id }) => id === sample)?.prompt ?? PHOTO;
+
+/** Nobody typed it: it came with images, and other images bring their own. */
+export const isSuggested = (prompt: string): boolean => prompt === PHOTO || SAMPLES.some((sample) => sample.prompt === prompt);
 
 /** LoRA r = 32 and RandLoRA r = 2 train nearly the same number of parameters: 884,736 and 893,952. */
 export const DEFAULTS: RunConfig = {
@@ -175,7 +181,7 @@ export const DEFAULTS: RunConfig = {
   validation: 0.1,
   test: 0.2,
   amount: "all",
-  head: { kind: "text", template: "a satellite photo of {class}." },
+  head: { kind: "text", template: PHOTO },
   targets: IMAGE_ONLY,
   lanes: [
     { method: "lora", settings: { rank: 32, alpha: 64 }, lr: 3e-3 },
@@ -213,12 +219,29 @@ export function laneParameters(config: RunConfig, { method, settings }: LaneConf
   return countParameters(config, method, settings);
 }
 
-/** The lane whose size the others are given: the first that can have any. */
-function pacemaker({ lanes }: RunConfig): LaneConfig | undefined {
-  return lanes.find(({ method }) => findMethod(method)?.sized);
+/** More than any model has. */
+const ANY = Number.MAX_SAFE_INTEGER;
+
+/**
+ * The lane whose size the others are given: the first whose method has a choice of sizes that the others can have too. VeRA at its
+ * largest is about as small as LoRA at its smallest, and would leave them nothing.
+ */
+export function pacemaker(config: RunConfig): LaneConfig | undefined {
+  const sized = config.lanes.filter(({ method }) => findMethod(method)?.sized);
+  const sizeAt = (lane: LaneConfig, budget: number): number =>
+    lane.adapter === undefined
+      ? countParameters(config, lane.method, matchSettings(config, lane.method, lane.settings, budget))
+      : laneParameters(config, lane);
+  const follows = (lane: LaneConfig, first: LaneConfig) => lane.adapter === undefined && lane.method !== first.method;
+  return (
+    sized.find((first) => {
+      const most = sizeAt(first, ANY);
+      return sized.every((lane) => !follows(lane, first) || most >= 2 * sizeAt(lane, 0));
+    }) ?? sized[0]
+  );
 }
 
-/** Gives every lane of another method about as many parameters as the first lane has whose method has a choice. */
+/** Gives every lane of another method about as many parameters as the pacemaker has, as near as its layers allow. */
 export function matchLanes(config: RunConfig): RunConfig {
   const first = pacemaker(config);
   const budget = first ? laneParameters(config, first) : 0;
@@ -229,6 +252,32 @@ export function matchLanes(config: RunConfig): RunConfig {
       : { ...lane, settings: matchSettings(config, lane.method, lane.settings, budget) },
   );
   return { ...config, lanes };
+}
+
+/**
+ * A method as it is added: by its defaults, with ranks of at most half the smallest layer's side. Past that LoRA has more numbers than
+ * the layer itself.
+ */
+export function freshLane(whole: Whole, id: string): LaneConfig {
+  const method = findMethod(id);
+  const settings = completeSettings(id, {});
+  const lane: LaneConfig = { method: id, settings, lr: method?.defaultLr ?? RATE.default };
+  const most = Math.max(1, Math.floor((sidesOf(whole)?.least ?? ANY) / 2));
+  const ranks = Object.entries(settings).filter(([name, value]) => /rank/i.test(name) && value > most);
+  if (ranks.length === 0) return lane;
+  return { ...lane, settings: { ...settings, ...keepStrength(lane, Object.fromEntries(ranks.map(([name]) => [name, most]))) } };
+}
+
+/** Lanes that nobody has changed since they were added, on the model of `before`, as this model wants them. */
+export function freshen(config: RunConfig, before: RunConfig): RunConfig {
+  const same = (a: LaneConfig, b: LaneConfig): boolean => JSON.stringify(clampLane(a)) === JSON.stringify(clampLane(b));
+  const unknown = { ...before, model: "" };
+  const lanes = config.lanes.map((lane) => {
+    const fresh = freshLane(config, lane.method);
+    const untouched = [before, unknown].some((whole) => same(lane, freshLane(whole, lane.method)));
+    return untouched && !same(lane, fresh) ? fresh : lane;
+  });
+  return lanes.every((lane, index) => lane === config.lanes[index]) ? config : { ...config, lanes };
 }
 
 /** How near a lane comes to the lane that sets the size. */

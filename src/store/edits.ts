@@ -114,10 +114,13 @@ function remember(step: Step, said: string): void {
 }
 
 function become({ bin, sample, ...images }: State): void {
+  // A sample set that was edited still shows the same; other images bring their prompt.
+  const other = sample !== null || images.set !== useImages.getState().set;
   moving = true;
   try {
     useEdits.setState({ bin });
     useImages.setState(images);
+    if (other) useSetup.getState().suggestPrompt(sample);
     useSetup.getState().setSample(sample);
   } finally {
     moving = false;

@@ -11,7 +11,6 @@ import { openSample, SAMPLES } from "../data/samples.ts";
 import { enter } from "../data/shelf.ts";
 import type { Source } from "../data/source.ts";
 import type { Fault } from "../gpu/device.ts";
-import { PHOTO_TEMPLATE } from "./config.ts";
 import { faultFrom } from "./engine.ts";
 import { preprocessOf, samePixels } from "./models.ts";
 import { useSetup } from "./setup.ts";
@@ -61,7 +60,7 @@ export async function loadSample(id: string): Promise<void> {
     return;
   }
   if (!(await take(sample.title, openSample(sample)))) return;
-  useSetup.getState().setTemplate(sample.prompt);
+  useSetup.getState().suggestPrompt(id);
   useSetup.getState().setSample(id);
 }
 
@@ -73,6 +72,7 @@ export function cancelImport(): void {
 export function clearImages(): void {
   abort?.abort();
   abort = undefined;
+  useSetup.getState().suggestPrompt(null);
   useSetup.getState().setSample(null);
   useImages.setState({ dataset: null, report: null, importing: null, fresh: [], fault: null });
 }
@@ -87,10 +87,7 @@ async function takeOwn(source: Promise<Source>, intoClass = false): Promise<void
   // Someone's own folder replaces a sample set and joins their other images.
   const into = dataset && (sample === null || intoClass) ? await fitting(dataset, config.model) : undefined;
   if (!(await take("your images", source, into))) return;
-  const prompts = SAMPLES.map(({ prompt }) => prompt);
-  if (!into && config.head.kind === "text" && prompts.includes(config.head.template)) {
-    useSetup.getState().setTemplate(PHOTO_TEMPLATE);
-  }
+  if (!into) useSetup.getState().suggestPrompt(null);
   useSetup.getState().setSample(null);
 }
 

@@ -11,31 +11,42 @@ import {
   clampLane,
   clampTo,
   DEFAULTS,
+  freshen,
+  freshLane,
+  isSuggested,
   keepStrength,
   MAX_LANES,
   MAX_TEMPLATE,
   matchLanes,
   NUMBERS,
   type NumberName,
+  promptOf,
   SEEDS,
   TARGETS,
 } from "./config.ts";
-import { completeSettings, findMethod } from "./methods.ts";
+import { findMethod } from "./methods.ts";
 import { isLab } from "./place.ts";
+import { remember, remembered } from "./remembered.ts";
 import type { Sweep } from "./sweep.ts";
 import { namesIn, type TowerName } from "./targets.ts";
 
 interface Setup extends Address {
   readonly notices: readonly string[];
+  /** The lanes as the person left them, since the matching has changed some; null where there is nothing to tell. */
+  readonly unmatched: readonly LaneConfig[] | null;
   setNumber(name: NumberName, value: number): void;
   setAugment(name: keyof Augment, value: number): void;
   setAmount(amount: Amount): void;
   setBalance(balance: boolean): void;
   setTemplate(template: string): void;
+  /** Other images are here, a sample set or a person's own: a prompt that nobody typed gives way to theirs. */
+  suggestPrompt(sample: string | null): void;
   setHead(kind: "text" | "linear"): void;
   setPrecision(precision: RunConfig["precision"]): void;
   /** A model with a text tower or without; without one the head is linear. */
   setModel(model: string, has: { readonly text: boolean }, had: { readonly text: boolean }): void;
+  /** The chosen model is known now: lanes that nobody has changed fit its layers. */
+  fitLanes(): void;
   toggleTarget(tower: TowerName, target: string): void;
   /** They must be readable; the image tower needs one at least. */
   setTargets(tower: TowerName, targets: TargetModules): void;
@@ -45,6 +56,9 @@ interface Setup extends Address {
   removeLane(index: number): void;
   setLane(index: number, change: { readonly settings?: LaneConfig["settings"]; readonly lr?: number }): void;
   setMatch(match: boolean): void;
+  /** The lanes as they were before the matching, which lets go. */
+  undoMatch(): void;
+  dismissMatch(): void;
   setSample(sample: string | null): void;
   setSeeds(seeds: number): void;
   setSweep(sweep: Sweep | null): void;
@@ -55,12 +69,24 @@ const initial: Address = { config: DEFAULTS, match: true, sample: null, seeds: S
 /** Kept while the linear head is chosen, so that switching back loses nothing. */
 let lastTemplate = DEFAULTS.head.kind === "text" ? DEFAULTS.head.template : "";
 
+/** What the matching makes of an edit, and what it changed by itself; of several in a row all that they changed. */
+function matched(edited: RunConfig, { config, unmatched }: Pick<Setup, "config" | "unmatched">): Pick<Setup, "config" | "unmatched"> {
+  const next = matchLanes(edited);
+  const given = edited.lanes.map((lane, index) => (lane === config.lanes[index] ? (unmatched?.[index] ?? lane) : lane));
+  const [now, before] = [edited.lanes.length, config.lanes.length];
+  // A lane that was just added had no size of its own yet.
+  const left = now === before ? given : edited.lanes.map((lane, index) => (index < before ? lane : (next.lanes[index] ?? lane)));
+  const text = (lanes: readonly LaneConfig[]) => JSON.stringify(lanes.map(clampLane));
+  return { config: next, unmatched: text(left) === text(next.lanes) ? null : left };
+}
+
 export const useSetup = create<Setup>()((set, get) => {
   const change = (edit: (config: RunConfig) => RunConfig) =>
-    set(({ config, match }) => ({ config: match ? matchLanes(edit(config)) : edit(config) }));
+    set((setup) => (setup.match ? matched(edit(setup.config), setup) : { config: edit(setup.config), unmatched: null }));
   return {
     ...initial,
     notices: [],
+    unmatched: null,
     setNumber(name, value) {
       const clamped = clampTo(NUMBERS[name], value);
       if (clamped !== undefined) set(({ config }) => ({ config: { ...config, [name]: clamped } }));
@@ -75,12 +101,20 @@ export const useSetup = create<Setup>()((set, get) => {
       lastTemplate = template.slice(0, MAX_TEMPLATE);
       set(({ config }) => (config.head.kind === "text" ? { config: withHead(config, "text") } : {}));
     },
+    suggestPrompt(sample) {
+      if (isSuggested(lastTemplate)) get().setTemplate(promptOf(sample));
+    },
     setHead: (kind) => change((config) => withHead(config, kind)),
     setPrecision: (precision) => set(({ config }) => ({ config: { ...config, precision } })),
     setModel(model, has, had) {
       // Where a linear head was the only choice, it was none.
       const kind = (head: RunConfig["head"]) => (!has.text ? "linear" : had.text ? head.kind : "text");
-      change((config) => withHead({ ...config, model }, kind(config.head)));
+      change((config) => freshen(withHead({ ...config, model }, kind(config.head)), config));
+    },
+    fitLanes() {
+      const { config, match } = get();
+      const fitting = freshen(config, config);
+      if (fitting !== config) set({ config: match ? matchLanes(fitting) : fitting });
     },
     toggleTarget(tower, target) {
       const names = namesIn(get().config.targets[tower]) ?? [];
@@ -94,10 +128,8 @@ export const useSetup = create<Setup>()((set, get) => {
       change((config) => ({ ...config, targets: { ...config.targets, [tower]: targets } }));
     },
     addLane(id) {
-      const method = findMethod(id);
-      if (!method) return;
-      const lane = { method: id, settings: completeSettings(id, {}), lr: method.defaultLr };
-      change((config) => (config.lanes.length < MAX_LANES ? { ...config, lanes: [...config.lanes, lane] } : config));
+      if (!findMethod(id)) return;
+      change((config) => (config.lanes.length < MAX_LANES ? { ...config, lanes: [...config.lanes, freshLane(config, id)] } : config));
     },
     placeLane(lane, index) {
       change((config) => {
@@ -115,18 +147,23 @@ export const useSetup = create<Setup>()((set, get) => {
           at === index ? clampLane({ ...lane, settings: { ...lane.settings, ...keepStrength(lane, settings) }, lr: lr ?? lane.lr }) : lane,
         ),
       });
-      set(({ config, match }) => {
-        const edited = edit(config);
-        const matched = match ? matchLanes(edited) : edited;
+      set((setup) => {
+        const edited = edit(setup.config);
+        const free = { config: edited, unmatched: null };
+        const next = setup.match ? matched(edited, setup) : free;
         // Who sets a matched lane by hand wants that number, so the matching lets go.
         const wanted = edited.lanes[index]?.settings;
-        const kept = Object.keys(settings ?? {}).every((name) => matched.lanes[index]?.settings[name] === wanted?.[name]);
-        return kept ? { config: matched } : { config: edited, match: false };
+        const kept = Object.keys(settings ?? {}).every((name) => next.config.lanes[index]?.settings[name] === wanted?.[name]);
+        return kept ? next : { ...free, match: false };
       });
     },
     setMatch(match) {
-      set(({ config }) => ({ match, config: match ? matchLanes(config) : config }));
+      set((setup) => ({ match, ...(match ? matched(setup.config, { ...setup, unmatched: null }) : { unmatched: null }) }));
     },
+    undoMatch() {
+      set(({ config, unmatched }) => (unmatched ? { config: { ...config, lanes: unmatched }, match: false, unmatched: null } : {}));
+    },
+    dismissMatch: () => set({ unmatched: null }),
     setSample: (sample) => set({ sample }),
     setSeeds(seeds) {
       set({ seeds: clampTo(SEEDS, seeds) ?? SEEDS.default });
@@ -142,24 +179,43 @@ function withHead(config: RunConfig, kind: RunConfig["head"]["kind"]): RunConfig
   return { ...config, head: { kind }, targets: { ...config.targets, text: [] } };
 }
 
-/** Reads the hash, keeps it up to date, and follows a hash that is typed or pasted. While it names the lab it is the lab's. */
+/**
+ * Reads the hash, keeps it up to date, and follows a hash that is typed or pasted. While it names the lab it is the lab's. A page that
+ * is opened without one finds the setup that was there last.
+ */
 export function mirrorAddress(target: Window): void {
   let written = "";
-  const read = () => {
-    const hash = target.location.hash.replace(/^#/, "");
-    if (hash === written || isLab(hash)) return;
+  const read = (hash: string): Address => {
     const { notices, ...address } = readAddress(hash);
-    if (address.config.head.kind === "text") lastTemplate = address.config.head.template;
-    useSetup.setState({ ...address, notices });
-    arrive(hash, address);
+    lastTemplate = address.config.head.kind === "text" ? address.config.head.template : promptOf(address.sample);
+    useSetup.setState({ ...address, notices, unmatched: null });
+    return address;
   };
-  read();
-  target.addEventListener("hashchange", read);
-  useSetup.subscribe((state) => {
+  const write = (state: Address) => {
     const next = writeAddress(state);
     if (next === written || isLab(target.location.hash)) return;
     written = next;
     keepAddress(next);
+    remember(next);
     target.history.replaceState(null, "", next ? `#${next}` : target.location.pathname + target.location.search);
+  };
+  const given = bare(target.location.hash);
+  if (given && !isLab(given)) {
+    arrive(given, read(given));
+    remember(given);
+  } else {
+    read(remembered());
+    // What was kept by an older version may hold what this one cannot read: nobody asked for it, so nothing is said.
+    useSetup.setState({ notices: [] });
+    write(useSetup.getState());
+  }
+  target.addEventListener("hashchange", () => {
+    const hash = bare(target.location.hash);
+    if (hash === written || isLab(hash)) return;
+    arrive(hash, read(hash));
+    remember(hash);
   });
+  useSetup.subscribe(write);
 }
+
+const bare = (hash: string): string => hash.replace(/^#/, "");

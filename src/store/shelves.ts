@@ -5,6 +5,7 @@ import { openStore } from "../train/opfs.ts";
 import { listKept, removeKept } from "./keeping.ts";
 import { forgetDownload } from "./models.ts";
 import { copySize, removeCopy } from "./offline.ts";
+import { forgetSetup, SETUP } from "./remembered.ts";
 import { listRuns, removeRun } from "./runs.ts";
 
 export interface Item {
@@ -62,7 +63,11 @@ const copy: Shelf = {
   remove: removeCopy,
 };
 
-const SETTINGS: Readonly<Record<string, string>> = { theme: "Light or dark", tour: "Whether you have seen the tour" };
+const SETTINGS: Readonly<Record<string, string>> = {
+  theme: "Light or dark",
+  tour: "Whether you have seen the tour",
+  [SETUP]: "Settings of the last race",
+};
 
 const images: Shelf = {
   title: "Images",
@@ -80,10 +85,10 @@ const runs: Shelf = {
 
 const settings: Shelf = {
   title: "Settings",
-  says: "Choices about the page. The settings of a race are in its address and nowhere else.",
+  says: "Choices about the page, and the settings of your last race, for when you open the page without an address that holds them.",
   list: async () =>
     Object.entries(localStorage).map(([id, value]) => ({ id, title: SETTINGS[id] ?? id, bytes: id.length + String(value).length })),
-  remove: async (id) => localStorage.removeItem(id),
+  remove: async (id) => (id === SETUP ? forgetSetup() : localStorage.removeItem(id)),
 };
 
 export const SHELVES: readonly Shelf[] = [models, images, runs, tuning, copy, settings];

@@ -3,6 +3,48 @@ const test = (suite, name) => ({ file: `tests/${suite}.test.ts`, name });
 
 export const page = [
   [
+    "match: the narrowest lane drags the others down",
+    "src/store/config.ts",
+    "most >= 2 * sizeAt(lane, 0)",
+    "most >= 0 * sizeAt(lane, 0)",
+    test("store", "VeRA sets no size"),
+  ],
+  [
+    "match: a rank past the layer counts as a way to more parameters",
+    "src/adapters/randlora.ts",
+    "Math.min(randloraFields.rank.max, leastSide(layers) - 1)",
+    "randloraFields.rank.max",
+    test("store", "no method begins"),
+  ],
+  [
+    "match: of several moves only the last is told",
+    "src/store/setup.ts",
+    "(unmatched?.[index] ?? lane)",
+    "lane",
+    test("store", "what the matching changes"),
+  ],
+  [
+    "setup: a narrow model keeps the default rank",
+    "src/store/config.ts",
+    "untouched && !same(lane, fresh) ? fresh : lane",
+    "lane",
+    test("store", "lanes that nobody"),
+  ],
+  [
+    "setup: other images keep the prompt of the last ones",
+    "src/store/setup.ts",
+    "if (isSuggested(lastTemplate)) get()",
+    "if (!lastTemplate) get()",
+    test("store", "a prompt belongs"),
+  ],
+  [
+    "setup: a tab takes another tab's settings at a reload",
+    "src/store/remembered.ts",
+    "sessionStorage.getItem(SETUP) ?? localStorage",
+    "localStorage",
+    test("kept", "without an address"),
+  ],
+  [
     "page: workers are not confined",
     "src/store/outside.ts",
     "confineWorkers(new URL(confined, import.meta.url).href);",

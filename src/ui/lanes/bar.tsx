@@ -2,7 +2,7 @@
 import { Popover } from "radix-ui";
 import { Suspense, useMemo } from "react";
 import { classSizes, countSplit } from "../../data/split.ts";
-import { epochsOf, laneParameters, type Nearness, NUMBERS, nearness, SEEDS, stepsOf } from "../../store/config.ts";
+import { epochsOf, laneParameters, NUMBERS, nearness, SEEDS, stepsOf } from "../../store/config.ts";
 import { useImages } from "../../store/images.ts";
 import { useModels } from "../../store/models.ts";
 import { useSetup } from "../../store/setup.ts";
@@ -15,15 +15,16 @@ import { NumberField } from "../parts/number.tsx";
 import { AddMethod } from "./add.tsx";
 import { ImportAdapter } from "./import.tsx";
 import { Lane } from "./lane.tsx";
+import { MatchSwitch, Moved } from "./match.tsx";
 
 const Rules = later(() => import("./rules.tsx"));
 
 export function LanesBar() {
-  const { config, match, setMatch } = useSetup();
+  const config = useSetup((setup) => setup.config);
   // Sizes follow from the model, which may be looked up after the settings are there.
   useModels((models) => models.known);
   const looks = looksOf(config.lanes);
-  const near: readonly (Nearness | undefined)[] = match ? nearness(config) : [];
+  const near = nearness(config);
   return (
     <section className="panel lanes" aria-labelledby="lanes-title">
       <h2 id="lanes-title">Lanes</h2>
@@ -40,16 +41,8 @@ export function LanesBar() {
           <ImportAdapter />
         </li>
       </ul>
-      <button
-        type="button"
-        className={`toggle ${match ? "on" : ""}`}
-        aria-pressed={match}
-        disabled={config.lanes.length === 0}
-        title="Sets the other methods to the number of parameters nearest to the first lane's"
-        onClick={() => setMatch(!match)}
-      >
-        <Icon name="link" /> Match parameters
-      </button>
+      <Moved />
+      <MatchSwitch />
       <RunLength />
       <Later />
     </section>

@@ -27,7 +27,7 @@ interface Props {
 const ON_CHIP = 2;
 
 export function Lane({ index, lane, look, parameters, near }: Props) {
-  const removeLane = useSetup((setup) => setup.removeLane);
+  const { match, removeLane } = useSetup();
   const held = useAdopted(({ held }) => (lane.adapter === undefined ? undefined : held.get(lane.adapter)));
   const settings = Object.entries(completeSettings(lane.method, lane.settings));
   const size = held?.facts.parameters ?? parameters;
@@ -53,7 +53,7 @@ export function Lane({ index, lane, look, parameters, near }: Props) {
             {lane.adapter === undefined ? <LaneSettings index={index} lane={lane} /> : <Begins adapter={lane.adapter} />}
             <Rate index={index} lane={lane} />
             {size > 0 && <p>{count(size)} trainable parameters</p>}
-            {near && <p className="hint">{nearSentence(near)}</p>}
+            {near && <p className="hint">{nearSentence(near, match)}</p>}
           </Popover.Content>
         </Popover.Portal>
       </Popover.Root>
@@ -134,9 +134,9 @@ function nearText(near: Exclude<Nearness, { kind: "first" }>): string {
     : `× ${plain(near.ratio)}`;
 }
 
-function nearSentence(near: Nearness): string {
-  if (near.kind === "first") return "The other methods are matched to this size.";
-  const times = `${plain(near.ratio)} times the first lane's`;
+function nearSentence(near: Nearness, match: boolean): string {
+  if (near.kind === "first") return match ? "The other methods are matched to this size." : "Sizes are compared with this one.";
+  const times = `${plain(near.ratio)} times the size that the others are compared with`;
   if (near.kind === "fixed") return `Its size is what it is and cannot be matched: ${times}.`;
-  return `Matched: ${times}. Sizes come in steps, so this is the nearest there is.`;
+  return match ? `Matched, as near as it gets on these layers: ${times}.` : `${times[0]?.toUpperCase()}${times.slice(1)}.`;
 }
