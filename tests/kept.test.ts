@@ -113,7 +113,7 @@ test("a page that is opened without an address finds the setup of the last visit
     await drop(page, region(page, "Race"), [zip]);
     await shows(page, { Forest: 6, River: 6 });
     expect(await prompt()).toBe("a photo of a {class}.");
-    await field("Seeds").fill("3");
+    await field("Number of seeds").fill("3");
     await page.keyboard.press("Enter");
     await expect.poll(() => page.url(), SOON).toMatch(/#steps=20&seeds=3$/);
     await expect.poll(() => holds(page), SOON).toBe(false);
@@ -123,7 +123,7 @@ test("a page that is opened without an address finds the setup of the last visit
       await later.goto("about:blank");
       await later.goto(address);
       await shows(later, { Forest: 6, River: 6 });
-      const [steps, seeds] = ["Steps", "Seeds"].map((name) => region(later, "Lanes").getByLabel(name, { exact: true }));
+      const [steps, seeds] = ["Steps", "Number of seeds"].map((name) => region(later, "Lanes").getByLabel(name, { exact: true }));
       return [new URL(later.url()).hash, await steps?.inputValue(), await seeds?.inputValue()];
     };
     expect(await at(app.url)).toEqual(["#steps=20&seeds=3", "20", "3"]);

@@ -6,10 +6,12 @@ import { FORMAT, type LaneResult, type RunRecord, VERSION } from "../src/store/r
 import { bytesOf } from "../src/store/runs.ts";
 import { csvCell, curvesCsv, figuresCsv } from "../src/store/runscsv.ts";
 import { toJson } from "../src/store/runsfile.ts";
-import { summaryOf } from "../src/store/runsmade.ts";
+import { describeRun, summaryOf } from "../src/store/runsmade.ts";
 import { readRecord } from "../src/store/runsread.ts";
 import { escapeHtml, recallsOf, reportOf } from "../src/store/runsreport.ts";
+import { judgeSweep, type SweepLine } from "../src/store/sweeping.ts";
 import { measuredOver } from "../src/store/verdict.ts";
+import type { LaneScore } from "../src/train/run.ts";
 
 const EVIL = `<script>alert("1 & '2'")</script>`;
 
@@ -173,4 +175,53 @@ test("a summary counts finished seeds, says who diverged, and knows its size", a
   ]);
   expect(bytes).toBe(bytesOf(record));
   expect(bytesOf({ a: new Uint8Array(100), b: "xyz" })).toBe(8 + 1 + 100 + 1 + 5);
+});
+
+describe("the best of a sweep", () => {
+  const IMAGES = 40;
+  const labels = new Uint32Array(IMAGES);
+  /** A run whose lanes got so many images right under each of two seeds, the first ones. */
+  const run = (id: string, ...right: readonly number[]): RunRecord => ({
+    ...record,
+    id,
+    tested: { part: "test", labels, sources: Array.from(labels.keys(), String), digests: [] },
+    results: [5, 4].map((seed) => ({
+      ...{ seed, step: 300, stopped: false, points: [], validations: [] },
+      lanes: right.map((count) => lane(...Array.from(labels.keys(), (image) => Number(image >= count)))),
+    })),
+  });
+  const line = (method: string, lane: number, ...runs: readonly RunRecord[]): SweepLine => ({
+    method,
+    dots: runs.map(({ id, results }) => {
+      const { answers } = (results[0]!.lanes[lane] as LaneResult).score as LaneScore;
+      const accuracy = answers.predicted.filter((label) => label === 0).length / IMAGES;
+      return { run: id, lane, value: id, parameters: 1, judged: { seeds: 2, accuracy, low: 0, high: 1, balanced: accuracy } };
+    }),
+  });
+  const all = [run("2", 20, 39), run("8", 19, 38), run("32", 5, 37)];
+  const lines = [line("lora", 0, ...all), line("randlora", 1, ...all)];
+  const records = new Map(all.map((one) => [one.id, one]));
+
+  test("is compared with every other point on the same images, and chance is told from more", async () => {
+    expect(await judgeSweep(lines, records)).toEqual({
+      ...{ method: "randlora", value: "2", others: 5, ahead: 3, part: "test", images: IMAGES, seeds: 2 },
+    });
+    const near = lines.slice(1);
+    expect(await judgeSweep(near, records)).toMatchObject({ value: "2", others: 2, ahead: 0 });
+  });
+
+  test("stands alone beside runs of other images, or none", async () => {
+    const other = { ...all[1]!, tested: { ...all[1]!.tested!, sources: Array.from(labels.keys(), (image) => `${image}.png`) } };
+    expect(await judgeSweep([line("lora", 0, all[0]!, other)], new Map([all[0]!, other].map((one) => [one.id, one])))).toBeNull();
+    expect(await judgeSweep([line("lora", 0, all[0]!)], records)).toBeNull();
+    expect(await judgeSweep([], records)).toBeNull();
+  });
+
+  test("names of its runs begin with what tells them apart", () => {
+    const name = (setting: string, value: string) => describeRun({ config: DEFAULTS, sweep: { setting, value } }, { name: "x".repeat(99) });
+    expect(name("rank", "3")).toMatch(/^r 3: LoRA, RandLoRA on x+$/);
+    expect(name("lr", "0.003")).toMatch(/^lr 0.003: /);
+    expect(name("targets", "q.v")).toMatch(/^layers q, v: /);
+    expect(describeRun({ config: DEFAULTS, sweep: null }, { name: "y" })).toBe("LoRA, RandLoRA on y");
+  });
 });

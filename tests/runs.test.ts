@@ -251,6 +251,11 @@ test(
       const chart = closer.getByRole("figure").first();
       const dots = chart.locator("circle");
       await expect.poll(() => dots.count(), LONG).toBe(4);
+      await expect
+        .poll(() => chart.innerText(), LONG)
+        .toMatch(/Best: LoRA .* by more than chance gives|Best: LoRA .*No difference beyond chance/);
+      for (const name of ["Race", "Result"])
+        expect(await region(page, name).innerText()).toContain("The last race of the sweep: LoRA, RandLoRA r 4.");
       await button(chart, /table/i).click();
       const starts = ["Method", "LoRA, 2", "LoRA, 4", "RandLoRA, 4", "RandLoRA, 2"];
       await expect
@@ -258,7 +263,7 @@ test(
         .toEqual(starts.map((start) => expect.stringMatching(new RegExp(`^${start}\\s`)) as string));
       await button(chart, /chart$/i).click();
       await page.getByRole("tab", { name: "Runs" }).click();
-      await button(rows(page), /^Delete .*rank 4$/).click();
+      await button(rows(page), /^Delete r 4: /).click();
       await page.getByRole("tab", { name: "Sweep" }).click();
       await expect.poll(() => closer.innerText(), LONG).toMatch(/2 races; 1 is there already\. About/);
       await page.reload();

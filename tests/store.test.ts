@@ -500,6 +500,12 @@ describe("setting up", () => {
     removeLane(2);
   });
 
+  test("every method says in a short sentence what it does, and no two the same", () => {
+    const told = listMethods().map(({ does }) => does);
+    expect(new Set(told).size).toBe(told.length);
+    for (const does of told) expect(does).toMatch(/^[A-Z].{15,90}\.$/);
+  });
+
   test("offers every method once, in its group", () => {
     const groups = groupMethods();
     expect(groups.map(({ title }) => title)).toEqual(["Low rank", "Random bases", "Whole model", "Ours"]);

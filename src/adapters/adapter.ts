@@ -102,6 +102,8 @@ export interface AdapterDef<F extends Fields, T extends string, S extends string
   readonly title: string;
   /** Where it was published. */
   readonly paper: string;
+  /** What it does, in one sentence for people. */
+  readonly does: string;
   readonly family: Family;
   readonly mark: Mark;
   readonly fields: F;

@@ -4,6 +4,7 @@ import { defineAdapter } from "./adapter.ts";
 export default defineAdapter({
   title: "BitFit",
   paper: "arXiv 2106.10199",
+  does: "Learns the biases alone; no weight matrix changes.",
   family: "Whole model",
   mark: { light: "#4f6478", dark: "#9fb6cb", dash: "1 3" },
   fields: {},

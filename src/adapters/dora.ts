@@ -11,6 +11,7 @@ import { loraFields, loraParts, loraShapes, loraStart, readLora, writeLora } fro
 const dora = defineAdapter({
   title: "DoRA",
   paper: "arXiv 2402.09353",
+  does: "LoRA for the direction of each row, and its size learned apart.",
   family: "Low rank",
   mark: { light: "#6a4fb3", dark: "#ab98ee", dash: "12 4" },
   fields: loraFields,

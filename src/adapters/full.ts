@@ -4,6 +4,7 @@ import { defineAdapter } from "./adapter.ts";
 export default defineAdapter({
   title: "Full fine-tuning",
   paper: "all weights of the model",
+  does: "Learns every weight of the model.",
   family: "Whole model",
   mark: { light: "#66696d", dark: "#a6abb0", dash: "none" },
   fields: {},

@@ -39,6 +39,7 @@ const ofRest = ({ basisRank: rank, basisAlpha: alpha, bases }: Given) => ({ rank
 const hybrid = defineAdapter({
   title: "LoRA + RandLoRA",
   paper: "ours, after arXiv 2502.00987 §6.6",
+  does: "A few directions that are learned freely, and a random rest of full rank.",
   family: "Ours",
   mark: { light: "#5c7a00", dark: "#b5d154", dash: "12 3 5 3" },
   fields,

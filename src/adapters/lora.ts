@@ -62,6 +62,7 @@ export function readLora(config: ConfigFields): LoraSettings {
 const lora = defineAdapter({
   title: "LoRA",
   paper: "arXiv 2106.09685",
+  does: "Learns two thin matrices for each layer; the update's rank is at most r.",
   family: "Low rank",
   mark: { light: "#0067b1", dark: "#5aaef0", dash: "none" },
   fields: loraFields,

@@ -30,6 +30,7 @@ const fields = {
 const nola = defineAdapter({
   title: "NoLA",
   paper: "arXiv 2310.02556",
+  does: "LoRA's matrices are mixed from random ones; only the weights of the mix are learned.",
   family: "Random bases",
   mark: { light: "#b0478a", dark: "#e58fc0", dash: "9 3 2 3" },
   fields,

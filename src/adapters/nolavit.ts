@@ -22,6 +22,7 @@ const nolavit = defineAdapter({
   offset: true,
   title: "NoLA (ViT)",
   paper: "arXiv 2310.02556",
+  does: "NoLA as its authors ran it on vision transformers.",
   family: "Random bases",
   mark: { light: "#b0478a", dark: "#e58fc0", dash: "3 2 3 5" },
   fields,

@@ -4,6 +4,7 @@ import { defineAdapter } from "./adapter.ts";
 export default defineAdapter({
   title: "Linear probe",
   paper: "the head alone",
+  does: "Learns a linear classifier; the model stays as it is.",
   family: "Whole model",
   mark: { light: "#85561f", dark: "#cda06c", dash: "4 4" },
   fields: {},

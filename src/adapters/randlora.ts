@@ -102,6 +102,7 @@ export function nearestRank(layers: readonly SiteShape[], budget: number, count:
 const randlora = defineAdapter({
   title: "RandLoRA",
   paper: "arXiv 2502.00987",
+  does: "Sums many random pieces, of which diagonals are learned: full rank at about LoRA's size.",
   family: "Random bases",
   mark: { light: "#c4500a", dark: "#f2994a", dash: "7 3" },
   fields: randloraFields,

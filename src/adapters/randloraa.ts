@@ -41,6 +41,7 @@ const fields = {
 const randloraa = defineAdapter({
   title: "RandLoRA-a",
   paper: "arXiv 2502.00987",
+  does: "RandLoRA summed before the product: its size without its rank.",
   family: "Random bases",
   mark: { light: "#8a5d00", dark: "#e3b341", dash: "7 3 2 3 2 3" },
   fields,

@@ -5,6 +5,7 @@ import { nearestRank, randloraFields, scaledBases } from "./randlora.ts";
 const randlorab = defineAdapter({
   title: "RandLoRA-b",
   paper: "arXiv 2502.00987",
+  does: "RandLoRA with half of its pieces, and half of the full rank.",
   family: "Random bases",
   mark: { light: "#b23a48", dark: "#ff9d8a", dash: "5 2" },
   fields: {

@@ -5,6 +5,7 @@ import { loraFields, loraParts, loraShapes, loraStart, readLora, writeLora } fro
 const rslora = defineAdapter({
   title: "rsLoRA",
   paper: "arXiv 2312.03732",
+  does: "LoRA whose update is divided by √r, so that it keeps its strength as r grows.",
   family: "Low rank",
   mark: { light: "#00728c", dark: "#4cc3dd", dash: "14 2" },
   fields: {

@@ -23,8 +23,8 @@ const fields = {
     step: 1,
   },
   initial: {
-    label: "Start of λ_d",
-    help: "First value of the inner scales. 0.1 is usual, 1e-7 careful.",
+    label: "First scale",
+    help: "Where the learned scales between the two matrices begin. 0.1 is usual, 1e-7 careful.",
     default: 0.1,
     min: 0,
     max: 10,
@@ -40,6 +40,7 @@ const fields = {
 const vera = defineAdapter({
   title: "VeRA",
   paper: "arXiv 2310.11454",
+  does: "Random matrices shared by all layers; only two vectors of scales are learned.",
   family: "Random bases",
   mark: { light: "#00775a", dark: "#3cc79b", dash: "2 3" },
   fields,

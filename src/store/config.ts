@@ -27,8 +27,8 @@ export const NUMBERS: Readonly<Record<NumberName, Field>> = {
     step: 1,
   },
   seed: {
-    label: "Seed",
-    help: "Same seed, same split, same batches, same start. Any whole number; try several before believing a difference.",
+    label: "First seed",
+    help: "Same seed, same split, same batches, same start. Any whole number; several seeds count up from it.",
     default: 0,
     min: 0,
     max: 4_294_967_295,
@@ -129,7 +129,7 @@ export const AUGMENTS: Readonly<Record<keyof Augment, Field>> = {
 };
 
 export const SEEDS: Field = {
-  label: "Seeds",
+  label: "Number of seeds",
   help: "How many times the whole race is run, each time under the next seed. Three or more show how much is luck.",
   default: 1,
   min: 1,

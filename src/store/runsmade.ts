@@ -5,6 +5,7 @@ import { type DataSummary, FORMAT, hasDiverged, keyOf, type RunRecord, VERSION }
 import { bytesOf, type Kept, type LaneSummary, type RunSummary } from "./runs.ts";
 import { counted, type Study } from "./study.ts";
 import { figuresOf } from "./studyfigures.ts";
+import { describePoint } from "./sweep.ts";
 import { measuredOver } from "./verdict.ts";
 
 /** What stays the same while a run's results come in. */
@@ -12,11 +13,10 @@ export type Frame = Pick<RunRecord, "id" | "name" | "date" | "pinned" | "address
 
 const MOST_NAME = 80;
 
-/** "LoRA, RandLoRA on EuroSAT". */
+/** "LoRA, RandLoRA on EuroSAT"; what tells the runs of a sweep apart comes first, as long names are cut: "r 8: LoRA on EuroSAT". */
 export function describeRun({ config, sweep }: Pick<Study, "config" | "sweep">, { name }: Pick<DataSummary, "name">): string {
   const methods = [...new Set(config.lanes.map(({ method }) => findMethod(method)?.title ?? method))].join(", ");
-  const where = sweep ? `, ${sweep.setting} ${sweep.value}` : "";
-  return `${methods} on ${name}${where}`.slice(0, MOST_NAME);
+  return `${sweep ? `${describePoint(sweep)}: ` : ""}${methods} on ${name}`.slice(0, MOST_NAME);
 }
 
 export async function recordOf(study: Study, frame: Frame): Promise<Kept> {

@@ -3,6 +3,7 @@ import type { Field } from "../adapters/adapter.ts";
 import type { LaneConfig, RunConfig } from "../train/run.ts";
 import { clampLane, clampTo, keepStrength, MAX_LANES, RATE, TARGETS } from "./config.ts";
 import { findMethod } from "./methods.ts";
+import type { SweepPoint } from "./record.ts";
 import { type Study, seedsFrom, studyOf } from "./study.ts";
 
 export type Setting = "rank" | "alpha" | "lr" | "targets";
@@ -15,9 +16,12 @@ export interface Sweep {
   readonly values: readonly string[];
 }
 
-export const SETTINGS: Readonly<Record<Setting, { readonly title: string; readonly usual: readonly (readonly string[])[] }>> = {
+export const SETTINGS: Readonly<
+  Record<Setting, { readonly title: string; readonly short: string; readonly usual: readonly (readonly string[])[] }>
+> = {
   rank: {
     title: "Rank r",
+    short: "r",
     usual: [
       ["1", "2", "4", "8", "16", "32"],
       ["2", "8", "32"],
@@ -26,6 +30,7 @@ export const SETTINGS: Readonly<Record<Setting, { readonly title: string; readon
   },
   alpha: {
     title: "Alpha α",
+    short: "α",
     usual: [
       ["8", "16", "32", "64", "128"],
       ["16", "64"],
@@ -33,12 +38,13 @@ export const SETTINGS: Readonly<Record<Setting, { readonly title: string; readon
   },
   lr: {
     title: "Learning rate",
+    short: "lr",
     usual: [
       ["0.0003", "0.001", "0.003", "0.01"],
       ["0.001", "0.003"],
     ],
   },
-  targets: { title: "Adapted layers", usual: [["q.v", "q.k.v.out", TARGETS.join(".")]] },
+  targets: { title: "Adapted layers", short: "layers", usual: [["q.v", "q.k.v.out", TARGETS.join(".")]] },
 };
 const MAX_VALUES = 12;
 
@@ -48,6 +54,10 @@ export function titleOfValue(setting: string, value: string): string {
   if (value === TARGETS.join(".")) return "all six";
   return value === "q.k.v.out" ? "all attention" : value.replaceAll(".", ", ");
 }
+
+/** "r 8": a point of a sweep in few words. */
+export const describePoint = ({ setting, value }: SweepPoint): string =>
+  `${Object.hasOwn(SETTINGS, setting) ? SETTINGS[setting as Setting].short : setting} ${titleOfValue(setting, value)}`;
 
 export const startOf = (setting: Setting, lane: number | null = null): Sweep => ({
   setting,

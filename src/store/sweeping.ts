@@ -1,11 +1,14 @@
 /** A sweep as a plan: its races, those that are kept already, how long the others take, and its points. */
+import { holm, LEVEL } from "../analysis/compare.ts";
+import { deliberate } from "../analysis/jury.ts";
 import type { Dataset } from "../data/dataset.ts";
 import type { RunConfig } from "../train/run.ts";
-import { digestOf, keyOf, type RunRecord } from "./record.ts";
+import { digestOf, keyOf, type RunRecord, type Tested } from "./record.ts";
 import { type LaneSummary, openRun, type RunSummary } from "./runs.ts";
 import { startStudies } from "./studies.ts";
-import { type Study, studyFrom } from "./study.ts";
+import { counted, type Study, studyFrom } from "./study.ts";
 import { type Sweep, studiesOf } from "./sweep.ts";
+import { measuredOver } from "./verdict.ts";
 
 export interface SweepPlan {
   readonly studies: readonly Study[];
@@ -73,6 +76,9 @@ export async function startSweep({ studies, kept }: SweepPlan, dataset: Dataset)
 }
 
 export interface SweepDot {
+  /** The kept run, and the lane in it. */
+  readonly run: string;
+  readonly lane: number;
   readonly value: string;
   readonly parameters: number;
   readonly judged: NonNullable<LaneSummary["judged"]>;
@@ -94,9 +100,64 @@ export function linesOf({ studies, kept }: Pick<SweepPlan, "studies" | "kept">):
       const summary = kept[index]?.lanes[lane];
       if (!summary?.judged) return;
       const id = twin > 1 ? `${method} ${twin}` : method;
-      const dot = { value: study.sweep?.value ?? "", parameters: summary.parameters, judged: summary.judged };
+      const run = kept[index]?.id ?? "";
+      const dot = { run, lane, value: study.sweep?.value ?? "", parameters: summary.parameters, judged: summary.judged };
       lines.set(id, [...(lines.get(id) ?? []), dot]);
     });
   });
   return Array.from(lines, ([id, dots]) => ({ method: id, dots }));
 }
+
+export interface SweepVerdict {
+  /** The most accurate point of all, and the line that it is on. */
+  readonly method: string;
+  readonly value: string;
+  /** Points that were measured on the same images, and those of them that it is ahead of by more than chance gives. */
+  readonly others: number;
+  readonly ahead: number;
+  readonly part: Tested["part"];
+  readonly images: number;
+  readonly seeds: number;
+}
+
+/** How sure it is which point is the best: it is compared with every other one, p corrected for all of them. Null with fewer than two. */
+export async function judgeSweep(lines: readonly SweepLine[], records: ReadonlyMap<string, RunRecord>): Promise<SweepVerdict | null> {
+  const points = lines.flatMap(({ method, dots }) => dots.map((dot) => ({ method, ...dot })));
+  const [best, ...rest] = points.toSorted((a, b) => b.judged.accuracy - a.judged.accuracy);
+  if (!best) return null;
+  const own = records.get(best.run);
+  const mine = own && measured(own, best.lane);
+  if (!own?.tested || !mine) return null;
+  const images = imagesOf(own);
+  const values: number[] = [];
+  for (const { run, lane } of rest) {
+    const record = records.get(run);
+    const theirs = record && imagesOf(record) === images && measured(record, lane);
+    if (!theirs) continue;
+    const shared = [...mine.keys()].filter((seed) => theirs.has(seed));
+    const hits = [mine, theirs].map((of) => shared.map((seed) => of.get(seed) ?? null));
+    const { pairs } = await deliberate({ labels: own.tested.labels, lanes: hits });
+    if (pairs[0]) values.push(pairs[0].compared.p);
+  }
+  if (values.length === 0) return null;
+  const ahead = holm(values).filter((p) => p < LEVEL).length;
+  const { part, labels } = own.tested;
+  return { method: best.method, value: best.value, others: values.length, ahead, part, images: labels.length, seeds: mine.size };
+}
+
+/** The kept runs that its points come from, by id. */
+export async function recordsOf(lines: readonly SweepLine[]): Promise<ReadonlyMap<string, RunRecord>> {
+  const ids = new Set(lines.flatMap(({ dots }) => dots.map(({ run }) => run)));
+  const records = await Promise.all(Array.from(ids, openRun));
+  return new Map(records.flatMap((record) => (record ? [[record.id, record] as const] : [])));
+}
+
+/** What a lane got right, by seed. */
+function measured(record: RunRecord, lane: number): ReadonlyMap<number, Uint8Array> | undefined {
+  const results = counted(record);
+  const hits = measuredOver(record.tested, results)?.lanes[lane];
+  return hits && new Map(results.flatMap(({ seed }, index) => (hits[index] ? [[seed, hits[index]] as const] : [])));
+}
+
+/** Equal where the same images were measured, in the same order. */
+const imagesOf = ({ tested }: RunRecord): string => JSON.stringify([tested?.part, Array.from(tested?.labels ?? []), tested?.sources]);

@@ -94,6 +94,7 @@ export interface Method {
   readonly id: string;
   readonly title: string;
   readonly paper: string;
+  readonly does: string;
   readonly family: Family;
   readonly mark: Mark;
   readonly fields: Fields;
@@ -108,6 +109,7 @@ export const methods: readonly Method[] = [...adapters].map(([id, def]) => ({
   id,
   title: def.title,
   paper: def.paper,
+  does: def.does,
   family: def.family,
   mark: def.mark,
   fields: def.fields,

@@ -6,6 +6,20 @@ const kept = (name) => test("runfiles", name);
 
 export const runs = [
   [
+    "sweep: the best of many is believed as if it were one of two",
+    "src/store/sweeping.ts",
+    "holm(values).filter",
+    "values.map((p) => p / 40).filter",
+    test("runfiles", "is compared with every other"),
+  ],
+  [
+    "sweep: points are compared that were measured on other images",
+    "src/store/sweeping.ts",
+    "imagesOf(record) === images && ",
+    "",
+    test("runfiles", "stands alone"),
+  ],
+  [
     "compare: seeds are taken for as certain as one",
     "src/analysis/compare.ts",
     "p: seeds > 1 ? Math.max(flipped, twoSided(difference / error, freedom)) : flipped",

@@ -46,7 +46,7 @@ export const FORMULAS: Readonly<Record<string, Formula>> = {
   },
   rslora: {
     math: row(delta, is, over(name("α"), node("msqrt", name("r"))), times, name("B"), name("A")),
-    says: "LoRA, divided by the root of r, so that the update does not shrink as r grows.",
+    says: "Learned and frozen as in LoRA.",
     at: paper("2312.03732", "the rank-stabilised factor"),
   },
   dora: {
@@ -90,7 +90,7 @@ export const FORMULAS: Readonly<Record<string, Formula>> = {
       within(sum("i", row(sub("α", "i"), sub("A", "i")))),
       within(sum("i", row(sub("β", "i"), sub("B", "i")))),
     ),
-    says: "NoLA as its authors ran it on vision transformers: all weights begin at 1/k, and there is no frozen start.",
+    says: "All weights begin at 1/k, and there is no frozen start.",
     at: paper("2310.02556", "the authors' code for ViT"),
   },
   randlora: {
@@ -107,12 +107,12 @@ export const FORMULAS: Readonly<Record<string, Formula>> = {
       within(sum("i", row(sub("B", "i"), sub("Λ", "i")))),
       within(sum("i", row(sub("A", "i"), sub("Γ", "i")))),
     ),
-    says: "The sums come before the product, so the rank is r: as many parameters as RandLoRA, without its rank.",
+    says: "The rank is r, with as many parameters as RandLoRA.",
     at: paper("2502.00987", "§6.3"),
   },
   randlorab: {
     math: row(delta, is, randlora("n/2")),
-    says: "RandLoRA with half of its pieces, which gives half of the full rank.",
+    says: "Learned and frozen as in RandLoRA.",
     at: paper("2502.00987", "§6.3"),
   },
   hybrid: {
@@ -125,21 +125,21 @@ export const FORMULAS: Readonly<Record<string, Formula>> = {
       times,
       sum("j", row(sub("B", "j"), sub("Λ", "j"), changed("A"), sub("Γ", "j"))),
     ),
-    says: "A few directions that are learned freely, and a random rest of full rank. r2 is basisRank, α2 basisAlpha.",
+    says: "r2 is basisRank, α2 basisAlpha.",
     at: paper("2502.00987", "§6.6, as future work"),
   },
   full: {
     math: row(changed("W"), is, name("W"), sign("+"), delta),
-    says: "Every tensor of the model is learned; ΔW is whatever has changed.",
+    says: "ΔW is whatever has changed.",
   },
   bitfit: {
     math: row(name("y"), is, name("W"), name("x"), sign("+"), changed("b")),
-    says: "The biases b alone are learned. No weight matrix changes.",
+    says: "Learned: every b.",
     at: paper("2106.10199", "§3"),
   },
   probe: {
     math: row(name("logits"), is, name("C"), name("f"), within(name("x")), sign("+"), name("c")),
-    says: "The model f stays as it is. Learned: the classifier, classifier.weight and classifier.bias.",
+    says: "f is the model. Learned: classifier.weight and classifier.bias.",
   },
 };
 
@@ -148,14 +148,16 @@ export function Formulas() {
     <dl className="formulas">
       {groupMethods()
         .flatMap(({ methods }) => methods)
-        .map(({ id, title }) => {
+        .map(({ id, title, does }) => {
           const formula = FORMULAS[id];
           return formula ? (
             <div key={id}>
               <dt style={{ color: lookOf(id).color }}>{title}</dt>
               <dd>
                 <div className="equation scroll">{createElement("math", { display: "block" }, formula.math)}</div>
-                <p>{formula.says}</p>
+                <p>
+                  {does} {formula.says}
+                </p>
                 {formula.at && <Source method={id} at={formula.at} />}
               </dd>
             </div>

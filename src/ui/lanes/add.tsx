@@ -7,6 +7,7 @@ import { useSetup } from "../../store/setup.ts";
 import { lookOf } from "../look.ts";
 import { Icon } from "../parts/icon.tsx";
 import { Swatch } from "../parts/swatch.tsx";
+import "./add.css";
 
 export function AddMethod() {
   const { config, addLane } = useSetup();
@@ -19,14 +20,15 @@ export function AddMethod() {
           <Icon name="plus" /> Add method
         </DropdownMenu.Trigger>
         <DropdownMenu.Portal container={home}>
-          <DropdownMenu.Content className="popover menu" sideOffset={4} collisionPadding={12}>
+          <DropdownMenu.Content className="popover menu methods" sideOffset={4} collisionPadding={12}>
             {groupMethods().map((group) => (
               <DropdownMenu.Group key={group.title}>
                 <DropdownMenu.Label className="menu-label">{group.title}</DropdownMenu.Label>
-                {group.methods.map(({ id, title, paper }) => (
+                {group.methods.map(({ id, title, does, paper }) => (
                   <DropdownMenu.Item key={id} className="menu-item" textValue={title} onSelect={() => addLane(id)}>
                     <Swatch look={lookOf(id)} />
                     <b>{title}</b>
+                    <span className="does">{does}</span>
                     <span className="hint">{paper}</span>
                   </DropdownMenu.Item>
                 ))}

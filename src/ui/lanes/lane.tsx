@@ -70,7 +70,11 @@ function LaneSettings({ index, lane }: Pick<Props, "index" | "lane">) {
   const values = completeSettings(lane.method, lane.settings);
   return (
     <>
-      {method && <p className="hint">{method.paper}</p>}
+      {method && (
+        <p className="hint">
+          {method.does} {method.paper}
+        </p>
+      )}
       {Object.entries(method?.fields ?? {}).map(([name, field]) => {
         const value = values[name] ?? field.default;
         const onChange = (changed: number) => setLane(index, { settings: { [name]: changed } });

@@ -15,6 +15,7 @@ import { Cautions } from "./cautions.tsx";
 import { Controls } from "./controls.tsx";
 import { Accuracies, Losses } from "./progress.tsx";
 import { Spectra } from "./spectrum.tsx";
+import { Swept } from "./swept.tsx";
 
 const SMALL_BATCH = 16;
 
@@ -48,6 +49,7 @@ function Messages({ names }: { readonly names: readonly string[] }) {
   return (
     <div className="messages">
       <Failure names={names} />
+      <Swept />
       <SlowDevice />
       <Cautions />
       <ZeroShot />

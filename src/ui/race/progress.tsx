@@ -1,10 +1,10 @@
 /** The loss and the validation accuracy while the race runs, on one axis of steps. */
 import { memo, Suspense, useDeferredValue, useMemo } from "react";
-import { DEFAULTS } from "../../store/config.ts";
 import { useImages } from "../../store/images.ts";
 import { useRace } from "../../store/race.ts";
 import type { RunState, Validation } from "../../store/run.ts";
 import { type CurvePoint, decimate } from "../../store/series.ts";
+import { useSetup } from "../../store/setup.ts";
 import { useStudy } from "../../store/studies.ts";
 import { counted } from "../../store/study.ts";
 import { scoreOf } from "../../store/verdict.ts";
@@ -48,10 +48,16 @@ interface Props {
   readonly looks: readonly Look[];
 }
 
+/** Of the race; before there is one, what is asked for. */
+function useSteps(): number {
+  const asked = useSetup((setup) => setup.config.steps);
+  return useRace((race) => race.config?.steps) ?? asked;
+}
+
 export function Losses({ looks }: Props) {
   const points = useRace((race) => race.points);
   const validations = useRace((race) => race.validations);
-  const steps = useRace((race) => race.config?.steps ?? DEFAULTS.steps);
+  const steps = useSteps();
   const extras = useExtras("loss");
   const means = extras.filter(({ kind }) => kind === "mean");
   const ended = useEnded();
@@ -77,7 +83,7 @@ export function Losses({ looks }: Props) {
 /** Apart from the losses, which change with every batch. */
 export const Accuracies = memo(function Accuracies({ looks }: Props) {
   const validations = useRace((race) => race.validations);
-  const steps = useRace((race) => race.config?.steps ?? DEFAULTS.steps);
+  const steps = useSteps();
   const extras = useExtras("accuracy");
   const means = extras.filter(({ kind }) => kind === "mean");
   const ended = useEnded();

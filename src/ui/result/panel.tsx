@@ -7,6 +7,7 @@ import { CloserLink } from "../closer/way.tsx";
 import { looksOf } from "../look.ts";
 import { Badge } from "../parts/badge.tsx";
 import { useDrop } from "../parts/drop.tsx";
+import { Swept } from "../race/swept.tsx";
 import { Asking } from "./asking.tsx";
 import { Comparison } from "./comparison.tsx";
 import { MemoryParts } from "./memory.tsx";
@@ -32,6 +33,7 @@ export function ResultPanel() {
         <Badge number={3} /> Result
       </h2>
       <div className="panel-body">
+        <Swept />
         {judged && <Headline judged={judged} final={final} looks={looks} />}
         <Comparison
           looks={looks}

@@ -34,8 +34,8 @@ export default function SweepView() {
   return (
     <div className="runs">
       <p className="hint">
-        Runs the lanes at each value, one after the other, every one under {plural(seeds, "seed")} (Seeds, among the lanes). A new r keeps α
-        / r. Each is kept under Runs, so a sweep that is stopped goes on where it was, even after a reload.
+        Runs the lanes at each value, one after the other, every one under {plural(seeds, "seed")} (Number of seeds, among the lanes). A new
+        r keeps α / r. Each is kept under Runs, so a sweep that is stopped goes on where it was, even after a reload.
       </p>
       <div className="row sweep-fields">
         <ChoiceField

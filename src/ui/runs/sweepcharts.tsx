@@ -1,10 +1,10 @@
 /** Test accuracy against the parameters that were trained, a line for each method, and against the setting itself. */
-import { useMemo } from "react";
+import { useEffect, useMemo, useState } from "react";
 import { CartesianGrid, Line, LineChart, ResponsiveContainer, usePlotArea, useXAxisScale, useYAxisScale, XAxis, YAxis } from "recharts";
-import { SETTINGS, type Sweep, titleOfValue } from "../../store/sweep.ts";
-import { linesOf, type SweepDot, type SweepPlan } from "../../store/sweeping.ts";
+import { describePoint, SETTINGS, type Sweep, titleOfValue } from "../../store/sweep.ts";
+import { judgeSweep, linesOf, recordsOf, type SweepDot, type SweepLine, type SweepPlan, type SweepVerdict } from "../../store/sweeping.ts";
 import { lookOf, titleOf } from "../look.ts";
-import { count, percent, short } from "../numbers.ts";
+import { count, percent, plural, short } from "../numbers.ts";
 import { Figure, type Table } from "../parts/figure.tsx";
 import { useRem } from "../parts/rem.ts";
 import { Term } from "../parts/term.tsx";
@@ -22,9 +22,8 @@ export function SweepCharts({ plan, sweep }: { readonly plan: SweepPlan; readonl
   const lines = useMemo(() => linesOf(plan), [plan]);
   const drawn = (xOf: (dot: SweepDot) => number): readonly Drawn[] =>
     lines.map(({ method, dots }) => {
-      const [id = "", twin] = method.split(" ");
       const placed = dots.map((dot) => ({ ...dot, x: xOf(dot) })).sort((a, b) => a.x - b.x);
-      return { id: method, name: [titleOf(id), twin].filter(Boolean).join(" "), ...lookOf(id), dots: placed };
+      return { id: method, name: nameOf(method), ...lookOf(method.split(" ")[0] ?? ""), dots: placed };
     });
   const { setting } = sweep;
   const named = setting === "targets";
@@ -43,9 +42,11 @@ export function SweepCharts({ plan, sweep }: { readonly plan: SweepPlan; readonl
       ]),
     ),
   });
+  const verdict = useVerdict(lines);
   const finding = findingOf(
     drawn(({ parameters }) => parameters),
-    (value) => `${SETTINGS[setting].title} ${titleOfValue(setting, value)}`,
+    (value) => describePoint({ setting, value }),
+    verdict,
   );
   return (
     <div className="runs-charts">
@@ -79,7 +80,32 @@ export function SweepCharts({ plan, sweep }: { readonly plan: SweepPlan; readonl
   );
 }
 
-function findingOf(lines: readonly Drawn[], write: (value: string) => string): string {
+/** "LoRA 2" of the second lane of a method. */
+function nameOf(line: string): string {
+  const [id = "", twin] = line.split(" ");
+  return [titleOf(id), twin].filter(Boolean).join(" ");
+}
+
+/** Read from the kept runs, so it comes a moment after the dots. */
+function useVerdict(lines: readonly SweepLine[]): SweepVerdict | null {
+  const [verdict, setVerdict] = useState<SweepVerdict | null>(null);
+  useEffect(() => {
+    let stale = false;
+    setVerdict(null);
+    const judge = async () => {
+      const found = await judgeSweep(lines, await recordsOf(lines));
+      if (!stale) setVerdict(found);
+    };
+    // A run that cannot be read tells so in its own place.
+    judge().catch(() => undefined);
+    return () => {
+      stale = true;
+    };
+  }, [lines]);
+  return verdict;
+}
+
+function findingOf(lines: readonly Drawn[], write: (value: string) => string, verdict: SweepVerdict | null): string {
   const best = lines.flatMap(({ name, dots }) => {
     const top = dots.reduce<SweepDot | undefined>(
       (most, dot) => (dot.judged.accuracy > (most?.judged.accuracy ?? -1) ? dot : most),
@@ -87,7 +113,18 @@ function findingOf(lines: readonly Drawn[], write: (value: string) => string): s
     );
     return top ? [`${name} ${percent(top.judged.accuracy)} at ${write(top.value)} (${short(top.parameters)})`] : [];
   });
-  return best.length > 0 ? `Best: ${best.join(", ")}.` : "No race of this sweep has run yet.";
+  if (best.length === 0) return "No race of this sweep has run yet.";
+  return `Best: ${best.join(", ")}.${verdict ? ` ${verdictOf(verdict, write)}` : ""}`;
+}
+
+function verdictOf({ method, value, others, ahead, part, images, seeds }: SweepVerdict, write: (value: string) => string): string {
+  const name = `${nameOf(method)} at ${write(value)}`;
+  const on = `${plural(images, `${part} image`)}, ${plural(seeds, "seed")}, corrected for ${plural(others, "comparison")}`;
+  if (ahead === others)
+    return `${name} is ahead of ${others === 1 ? "the other" : `all ${others} others`} by more than chance gives (${on}).`;
+  if (ahead === 0)
+    return `No difference beyond chance: ${name} cannot be told from ${others === 1 ? "the other" : `any of the ${others} others`} (${on}).`;
+  return `${name} is ahead of ${ahead} of the ${others} others by more than chance gives; the rest cannot be told from it (${on}).`;
 }
 
 interface DotsProps {
