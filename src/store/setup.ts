@@ -17,7 +17,6 @@ import {
   keepStrength,
   MAX_LANES,
   MAX_TEMPLATE,
-  matchLanes,
   NUMBERS,
   type NumberName,
   promptOf,
@@ -27,6 +26,7 @@ import {
 import { findMethod } from "./methods.ts";
 import { isLab } from "./place.ts";
 import { remember, remembered } from "./remembered.ts";
+import { matchLanes } from "./sizes.ts";
 import type { Sweep } from "./sweep.ts";
 import { namesIn, type TowerName } from "./targets.ts";
 

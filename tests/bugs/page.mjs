@@ -4,7 +4,7 @@ const test = (suite, name) => ({ file: `tests/${suite}.test.ts`, name });
 export const page = [
   [
     "match: the narrowest lane drags the others down",
-    "src/store/config.ts",
+    "src/store/sizes.ts",
     "most >= 2 * sizeAt(lane, 0)",
     "most >= 0 * sizeAt(lane, 0)",
     test("store", "VeRA sets no size"),

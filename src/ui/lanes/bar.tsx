@@ -2,10 +2,11 @@
 import { Popover } from "radix-ui";
 import { Suspense, useMemo } from "react";
 import { classSizes, countSplit } from "../../data/split.ts";
-import { epochsOf, laneParameters, NUMBERS, nearness, SEEDS, stepsOf } from "../../store/config.ts";
+import { epochsOf, NUMBERS, SEEDS, stepsOf } from "../../store/config.ts";
 import { useImages } from "../../store/images.ts";
 import { useModels } from "../../store/models.ts";
 import { useSetup } from "../../store/setup.ts";
+import { laneParameters, nearness } from "../../store/sizes.ts";
 import { useStudy } from "../../store/studies.ts";
 import { looksOf } from "../look.ts";
 import { ModelChooser } from "../model/chooser.tsx";

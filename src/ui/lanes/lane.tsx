@@ -2,9 +2,10 @@
 import { Popover } from "radix-ui";
 import { Fragment } from "react";
 import { useAdopted } from "../../store/adopted.ts";
-import { type Nearness, RATE } from "../../store/config.ts";
+import { RATE } from "../../store/config.ts";
 import { completeSettings, findMethod } from "../../store/methods.ts";
 import { useSetup } from "../../store/setup.ts";
+import type { Nearness } from "../../store/sizes.ts";
 import type { LaneConfig } from "../../train/run.ts";
 import { type Look, settingText, titleOf } from "../look.ts";
 import { count, plain, short } from "../numbers.ts";

@@ -1,7 +1,8 @@
 /** Whether the methods are kept equal in size, and what that has just changed. */
 import { useEffect, useState } from "react";
-import { clampLane, laneParameters, pacemaker } from "../../store/config.ts";
+import { clampLane } from "../../store/config.ts";
 import { useSetup } from "../../store/setup.ts";
+import { laneParameters, pacemaker } from "../../store/sizes.ts";
 import type { LaneConfig } from "../../train/run.ts";
 import { looksOf, settingText, titleOf } from "../look.ts";
 import { plain, short } from "../numbers.ts";
