@@ -20,6 +20,18 @@ const covered = (page: Page): Promise<number> =>
     return isSeen ? Math.max(0, width) * Math.max(0, height) : Number.NaN;
   });
 
+/** Whether Train can be seen whole and pressed, and what is explained has a frame around it. */
+const shows = (page: Page): Promise<{ readonly train: boolean; readonly framed: boolean }> =>
+  page.evaluate(() => {
+    const box = document.querySelector(".controls .main")?.getBoundingClientRect();
+    const target = document.querySelector("[data-tour]");
+    const free = (x: number, y: number) => document.elementFromPoint(x, y)?.closest(".controls .main");
+    return {
+      train: Boolean(box && free(box.left + 4, box.top + 4) && free(box.right - 4, box.bottom - 4)),
+      framed: target !== null && getComputedStyle(target).outlineStyle === "solid",
+    };
+  });
+
 const STOPS = ["Images", "Lanes", "Train", "Accuracy", "Rank of the update", "Result", "Look closer"];
 
 test.each([360, 1440, 3840])(
@@ -33,6 +45,8 @@ test.each([360, 1440, 3840])(
         const card = page.getByRole("dialog", { name: title });
         await card.waitFor();
         await expect.poll(() => covered(page), { ...LONG, message: title }).toBe(0);
+        const train = width < 1200 || (title !== "Rank of the update" && title !== "Look closer");
+        expect(await shows(page), title).toMatchObject({ framed: true, ...(train && { train }) });
         const onward = card.getByRole("button", { name: i < STOPS.length - 1 ? "Next" : "Done" });
         await expect.poll(() => onward.evaluate((element) => element === document.activeElement), LONG).toBe(true);
         await page.keyboard.press("Enter");

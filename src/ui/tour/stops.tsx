@@ -71,14 +71,14 @@ export const STOPS: readonly Stop[] = [
     says: "What this page is about: how many directions each method's change of the model uses. LoRA stops at its r, the wall. RandLoRA goes on.",
   },
   {
-    at: [".panel.result .comparison", ".panel.result h2"],
+    at: [".panel.result .scroll", ".panel.result h2"],
     side: "left",
     title: "Result",
     says: ({ phase }) =>
       `${phase === "idle" ? "Once a race is on, the figures" : "The figures"} with their intervals, and in words whether a difference means anything. Export saves what was trained as files. How this works has the equations.`,
   },
   {
-    at: [".panel.closer .tabs"],
+    at: [".closer-head"],
     side: "top",
     title: "Look closer",
     says: "Below the race: which classes are confused and which images, what each method looks at, the paper's analyses, and all runs that were kept.",
@@ -107,8 +107,8 @@ export default function Tour() {
   useLayoutEffect(() => {
     const found = isLoading ? document.querySelector<HTMLElement>(".panel.images h2") : find(here);
     found?.setAttribute("data-tour", "");
-    // What is tall stands at the top, so that there is room for the card below.
-    found?.scrollIntoView({ block: found.offsetHeight > innerHeight / 3 ? "start" : "center" });
+    // What is tall stands at the top, so that there is room for the card below; what is in sight already stays there.
+    found?.scrollIntoView({ block: found.offsetHeight > innerHeight / 3 ? "start" : isNarrow() ? "center" : "nearest" });
     anchor.current = found;
     setTarget(found);
     return () => found?.removeAttribute("data-tour");
