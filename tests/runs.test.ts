@@ -98,12 +98,46 @@ test(
   "two seeds of two methods: intervals, bands, a run that outlives the page, and all that can be taken of it",
   () =>
     race(`steps=6&seeds=2&${BASE}&${TWO_LANES}`, async (page) => {
+      const cautions = page.getByRole("list", { name: "Before you train" });
+      await expect.poll(() => cautions.innerText(), LONG).toMatch(/Accuracy will be measured on 8 test images/);
       await train(page, 2);
       const result = region(page, "Result");
       const cells = (name: RegExp) => result.getByRole("row", { name }).getByRole("cell").allInnerTexts();
       await expect
         .poll(() => cells(/^Test accuracy/), LONG)
         .toEqual([expect.stringMatching(/^\d+\.\d % ± \d+\.\d$/), expect.stringMatching(/^\d+\.\d % ± \d+\.\d$/)]);
+      const headline = result.getByRole("status").filter({ hasText: /^(LoRA|RandLoRA)( and RandLoRA are level| is ahead)/ });
+      const [line, table] = await Promise.all([headline.boundingBox(), result.getByRole("table").first().boundingBox()]);
+      expect(line?.y).toBeGreaterThan(0);
+      expect((line?.y ?? 0) + (line?.height ?? 0)).toBeLessThanOrEqual(table?.y ?? 0);
+      const led = (await headline.innerText()).includes("ahead") ? 1 : 0;
+      expect(await result.getByRole("columnheader", { name: "▲ ahead" }).count()).toBe(led);
+      expect(await result.getByRole("row", { name: /^Zero-shot \d/ }).count()).toBe(1);
+      const zero = await cells(/^Zero-shot/);
+      expect(await result.getByRole("heading", { name: "Try an image" }).innerText()).toContain("seed 2 of 2");
+
+      // What was said before the race is not said again; what is new is.
+      expect(await cautions.count()).toBe(0);
+      const batch = region(page, "Lanes").getByLabel("Batch", { exact: true });
+      for (const [value, said] of [
+        ["60", 1],
+        ["4", 0],
+      ] as const) {
+        await batch.fill(value);
+        await batch.press("Enter");
+        await expect.poll(() => cautions.count(), LONG).toBe(said);
+      }
+
+      await button(page, "Export").click();
+      const dialog = page.getByRole("dialog", { name: "Export" });
+      await dialog.getByText("Weights of seed 2 of 2").waitFor();
+      const place = async () => [await dialog.boundingBox(), await button(dialog, "Download adapter").boundingBox()].map((box) => box?.y);
+      const steady = await place();
+      await take(page, () => button(dialog, "Download adapter").click());
+      await dialog.getByText("is among your downloads").waitFor();
+      expect(await place()).toEqual(steady);
+      await page.keyboard.press("Escape");
+
       expect(await cells(/^Exported/)).toEqual([expect.stringMatching(/KiB/), expect.stringMatching(/KiB/)]);
       expect(await result.innerText()).toMatch(/over 2 seeds|got equally many of 8 test images, over 2 seeds right/);
       const loss = region(page, "Race").getByRole("figure").filter({ hasText: /loss/i }).first();
@@ -121,6 +155,9 @@ test(
       expect(record.results.map(({ seed }) => seed)).toEqual([0, 1]);
       expect(record.results[0]?.lanes).toHaveLength(2);
       expect(record.tested).toMatchObject({ part: "test" });
+      // Eight test images, the same under both seeds.
+      expect(record.results.map(({ before }) => `${(100 * (before ?? 0)).toFixed(1)} %`)).toEqual(zero);
+      expect((8 * (record.results[0]?.before ?? 0.01)) % 1).toBe(0);
       expect(record.tested?.digests[0]).toMatch(/^[0-9a-f]{64}$/);
       expect(record.data.classes).toContain(HOSTILE);
 

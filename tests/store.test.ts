@@ -19,7 +19,7 @@ import { decimate, Series } from "../src/store/series.ts";
 import { useSetup } from "../src/store/setup.ts";
 import { laneParameters, matchLanes, nearness } from "../src/store/sizes.ts";
 import { countTower, fromAddress, parseTargets, problemOf, toAddress } from "../src/store/targets.ts";
-import { verdictsOf } from "../src/store/verdict.ts";
+import { headlineOf, leadersOf, verdictsOf } from "../src/store/verdict.ts";
 import { warningsOf } from "../src/store/warnings.ts";
 import { NO_AUGMENT } from "../src/train/augment.ts";
 import type { AdapterFacts, ModelFacts } from "../src/train/protocol.ts";
@@ -154,6 +154,46 @@ describe("a run", () => {
     expect(verdict?.pair.compared).toMatchObject({ onlyA: 0, onlyB: 1, images: 4, p: 1 });
     expect(verdict?.statement).toMatch(/^No difference beyond chance between RandLoRA and LoRA: 75.0 % against 50.0 % of 4 test images/);
     expect(verdict?.why).toMatch(/4 images: 0 answers were right only by LoRA, 1 only by RandLoRA/);
+  });
+});
+
+describe("the verdict in one line", () => {
+  const names = ["LoRA", "RandLoRA", "VeRA"];
+  /** So many of 60 images right, the first ones or the last ones. */
+  const first = (right: number) => Uint8Array.from({ length: 60 }, (_, i) => Number(i < right));
+  const last = (right: number) => first(right).reverse();
+  const of = (...lanes: (Uint8Array | null)[]) => judge({ labels: new Uint32Array(60), lanes: lanes.map((hits) => [hits]) });
+  const line = (...lanes: (Uint8Array | null)[]) => headlineOf(of(...lanes), names);
+
+  test("says who is ahead, and whether that is sure", () => {
+    expect(line(first(30), first(28))).toBe("LoRA is ahead, but that may be chance.");
+    expect(line(first(20), first(50))).toBe("RandLoRA is ahead, by more than chance gives.");
+    expect(line(first(20), first(50), first(49))).toBe("RandLoRA is ahead; the lead over VeRA may be chance.");
+    expect(line(first(50), first(49), first(48))).toBe("LoRA is ahead, but that may be chance.");
+    expect(line(first(30), last(30))).toBe("LoRA and RandLoRA are level.");
+    expect(line(null, last(30), first(30))).toBe("RandLoRA and VeRA are level.");
+    expect(line(first(30), last(30), first(30))).toBe("All methods are level.");
+    expect(line(first(10), first(50), first(50))).toBe("RandLoRA and VeRA are level and ahead, by more than chance gives.");
+    expect(line(first(30), null)).toBeNull();
+    expect(line(new Uint8Array(), new Uint8Array())).toBeNull();
+  });
+
+  test("marks those that are ahead, and nobody where all are level", () => {
+    expect(leadersOf(of(first(20), first(50), first(49)))).toEqual([1]);
+    expect(leadersOf(of(first(10), first(50), last(50)))).toEqual([1, 2]);
+    expect(leadersOf(of(first(30), last(30)))).toEqual([]);
+    expect(leadersOf(of(null, first(30)))).toEqual([]);
+  });
+
+  test("stands above what it rests on: the leader against each other one", () => {
+    const briefs = verdictsOf(of(first(20), first(50), first(49)), names, "test").map(({ brief }) => brief);
+    expect(briefs).toEqual([
+      expect.stringMatching(/^50\.0 points ahead of LoRA \(95 % interval [\d.]+ to [\d.]+, p < 0\.001\): more than chance gives\.$/),
+      expect.stringMatching(
+        /^1\.7 points ahead of VeRA \(95 % interval −[\d.]+ to [\d.]+, p = 1\): may be chance\. About [\d,]+ test images would tell\.$/,
+      ),
+    ]);
+    expect(verdictsOf(of(first(30), last(30)), names, "test")[0]?.brief).toBe("Level with RandLoRA.");
   });
 });
 

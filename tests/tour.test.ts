@@ -140,6 +140,85 @@ test(
 );
 
 test(
+  "a link says what it holds where it is copied, and what came with it where it is opened",
+  () =>
+    visit(app.browser, `${app.url}#steps=20&seeds=3`, async (page) => {
+      await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+      const arrival = page.getByRole("status").filter({ hasText: "came with a link" });
+      await expect.poll(() => arrival.innerText(), LONG).toMatch(/LoRA and RandLoRA, 20 steps, 3 seeds\. Images are not in a link/);
+      await page.clock.install();
+      const places = () =>
+        page
+          .getByRole("navigation", { name: "Page" })
+          .getByRole("button")
+          .evaluateAll((all) => all.map((one) => one.getBoundingClientRect().x));
+      const before = await places();
+      await button(page, "Share").click();
+      const said = page.getByRole("status").filter({ hasText: "Link copied: methods and settings, not your images." });
+      await said.waitFor();
+      expect(await places()).toEqual(before);
+      expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(page.url());
+      await page.clock.fastForward(4000);
+      expect(await said.isVisible()).toBe(true);
+      await page.clock.fastForward(10_000);
+      await said.waitFor({ state: "detached" });
+
+      // It is this tab's own address now.
+      await page.reload();
+      await button(page, /^Model CLIP-tiny/).waitFor();
+      expect(await arrival.count()).toBe(0);
+      await page.goto(`${app.url}#data=clothing-mini&seeds=2`);
+      await expect.poll(() => arrival.innerText(), LONG).toMatch(/Its images are the sample set Clothing\./);
+      await button(arrival.locator(".."), "Dismiss").click();
+      expect(await arrival.count()).toBe(0);
+    }),
+  2 * MINUTE,
+);
+
+test(
+  "a term explains itself under a pointer that stays and goes with it; what is asked for stays until Escape",
+  () =>
+    visit(app.browser, app.url, async (page) => {
+      const term = button(page, "Balanced");
+      const text = page.getByRole("dialog", { name: "Balanced" });
+      await term.hover();
+      await text.waitFor();
+      expect(await page.evaluate(() => document.activeElement === document.body)).toBe(true);
+      await page.mouse.move(700, 10);
+      await text.waitFor({ state: "detached" });
+
+      await page.clock.install();
+      await term.hover();
+      await page.clock.fastForward(1000);
+      await text.waitFor();
+      await text.hover();
+      await page.clock.fastForward(5000);
+      expect(await text.isVisible()).toBe(true);
+      await page.keyboard.press("Escape");
+      await text.waitFor({ state: "detached" });
+
+      await page.mouse.move(700, 10);
+      await term.hover();
+      await page.clock.fastForward(1000);
+      await text.waitFor();
+      await term.click();
+      await page.mouse.move(700, 10);
+      await page.clock.fastForward(5000);
+      expect(await text.isVisible()).toBe(true);
+      await page.keyboard.press("Escape");
+      await text.waitFor({ state: "detached" });
+
+      await term.focus();
+      await page.keyboard.press("Enter");
+      await text.waitFor();
+      await page.keyboard.press("Escape");
+      await text.waitFor({ state: "detached" });
+      expect(await term.evaluate((element) => element === document.activeElement)).toBe(true);
+    }),
+  MINUTE,
+);
+
+test(
   "a learning rate that has collapsed is told beside Train and at its field, and goes when it is mended",
   () =>
     visit(app.browser, `${app.url}#match=0&lanes=lora_rank-16_alpha-32_lr-0.01`, async (page) => {

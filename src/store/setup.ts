@@ -185,11 +185,10 @@ function withHead(config: RunConfig, kind: RunConfig["head"]["kind"]): RunConfig
  */
 export function mirrorAddress(target: Window): void {
   let written = "";
-  const read = (hash: string): Address => {
+  const read = (hash: string) => {
     const { notices, ...address } = readAddress(hash);
     lastTemplate = address.config.head.kind === "text" ? address.config.head.template : promptOf(address.sample);
     useSetup.setState({ ...address, notices, unmatched: null });
-    return address;
   };
   const write = (state: Address) => {
     const next = writeAddress(state);
@@ -199,10 +198,14 @@ export function mirrorAddress(target: Window): void {
     remember(next);
     target.history.replaceState(null, "", next ? `#${next}` : target.location.pathname + target.location.search);
   };
+  const follow = (hash: string) => {
+    arrive(hash, readAddress(hash)); // before the page writes what it makes of it
+    read(hash);
+    remember(hash);
+  };
   const given = bare(target.location.hash);
   if (given && !isLab(given)) {
-    arrive(given, read(given));
-    remember(given);
+    follow(given);
   } else {
     read(remembered());
     // What was kept by an older version may hold what this one cannot read: nobody asked for it, so nothing is said.
@@ -211,9 +214,7 @@ export function mirrorAddress(target: Window): void {
   }
   target.addEventListener("hashchange", () => {
     const hash = bare(target.location.hash);
-    if (hash === written || isLab(hash)) return;
-    arrive(hash, read(hash));
-    remember(hash);
+    if (hash !== written && !isLab(hash)) follow(hash);
   });
   useSetup.subscribe(write);
 }
