@@ -473,4 +473,11 @@ export const engine = [
     'node("text", { x, y, ...attributes }, content)',
     test("growth", "well-formed"),
   ],
+  [
+    "trainer: what was known before training is told of a trained lane",
+    "src/train/trainer.ts",
+    "race.evaluate(-1, test)",
+    "race.evaluate(0, test)",
+    test("train", "before training"),
+  ],
 ];

@@ -145,4 +145,26 @@ export const page = [
     "view.ofAnswers === undefined ?",
     test("shell", "the shell"),
   ],
+  [
+    "verdict: a lead that may be chance is called sure",
+    "src/store/verdict.ts",
+    "pair.compared.p >= LEVEL",
+    "pair.compared.p < LEVEL",
+    test("store", "says who is ahead"),
+  ],
+  ["page: a reload is taken for a link", "src/store/arrival.ts", "hash !== ownAddress()", "true", test("tour", "a link says what")],
+  [
+    "page: what is asked for goes with the pointer",
+    "src/ui/parts/term.tsx",
+    '(now === "asked" ? now : next)',
+    "next",
+    test("tour", "a term explains"),
+  ],
+  [
+    "page: warnings before a race stay after it",
+    "src/ui/race/cautions.tsx",
+    'phase === "done" ? planned',
+    'phase === "failed" ? planned',
+    test("runs", "two seeds of two"),
+  ],
 ];
