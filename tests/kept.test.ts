@@ -151,6 +151,46 @@ test("a page that is opened without an address finds the setup of the last visit
     expect(await at(app.url)).toEqual(["", "300", "1"]);
   }));
 
+test("the same images imported again are kept once; what another tab has is told apart, and left to it", () =>
+  visit(app.browser, app.url, async (page) => {
+    const kept = async (on: Page) => {
+      await button(on, "This page").click();
+      await on.getByRole("menuitem", { name: "Storage" }).click();
+      const shelf = region(on.getByRole("dialog", { name: "Storage" }), "Images");
+      await shelf.getByRole("listitem").first().waitFor();
+      const items = await shelf.getByRole("listitem").allInnerTexts();
+      await on.keyboard.press("Escape");
+      return items.filter((item) => item.includes("12 images")).map((item) => item.replaceAll(/\s+/g, " "));
+    };
+    const date = "\\w+ \\d+, \\d{4}, \\d+:\\d\\d:\\d\\d .M";
+    const own = { Forest: 6, River: 6 };
+    await drop(page, region(page, "Race"), [zip]);
+    await shows(page, own);
+    await expect.poll(() => holds(page), SOON).toBe(false);
+    await button(page, "Load sample").click();
+    await shows(page, SAMPLE);
+    await expect.poll(() => holds(page), SOON).toBe(false);
+    expect(await kept(page)).toEqual([expect.stringMatching(new RegExp(`12 images ${date} [^,]*$`))]);
+    await drop(page, region(page, "Race"), [zip]);
+    await shows(page, own);
+    await expect.poll(() => holds(page), SOON).toBe(false);
+    expect(await kept(page)).toEqual([expect.stringMatching(new RegExp(`12 images ${date}, in use here `))]);
+
+    const other = await page.context().newPage();
+    await other.goto(app.url);
+    await shows(other, own);
+    await button(other, "Load sample").click();
+    await shows(other, SAMPLE);
+    await drop(other, region(other, "Race"), [zip]);
+    await shows(other, own);
+    await expect.poll(() => holds(other), SOON).toBe(false);
+    expect(await kept(other)).toEqual([expect.stringContaining("in use here"), expect.stringContaining("in use in another tab")]);
+    await rename(page, "River", "Stream");
+    await expect.poll(() => holds(page), SOON).toBe(false);
+    await reload(other);
+    await shows(other, own);
+  }));
+
 test("the browser asks before it leaves while a change is not kept yet", () =>
   visit(app.browser, app.url, async (page) => {
     await drop(page, region(page, "Images"), [zip]);

@@ -147,6 +147,8 @@ test(
       await openRuns(page);
       await expect.poll(() => rows(page).count(), LONG).toBe(2);
       await button(rows(page), /^Open /).click();
+      await expect.poll(() => page.evaluate(() => document.activeElement?.tagName), LONG).toBe("H3");
+      expect(await page.evaluate(() => document.activeElement?.getBoundingClientRect().top)).toBeLessThan(200);
       const run = page.getByRole("article");
       await expect.poll(() => run.innerText(), LONG).toMatch(/Test accuracy[\s\S]*±/);
 

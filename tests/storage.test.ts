@@ -45,7 +45,7 @@ test(
       const dialog = page.getByRole("dialog", { name: "Storage" });
       await expect.poll(() => region(dialog, "Models of the Hub").innerText(), LONG).toMatch(/3\.0 MiB[\s\S]*toy\/vit not finished/);
       const tells = (name: string, words: RegExp) => expect.poll(() => region(dialog, name).innerText(), LONG).toMatch(words);
-      await tells("Images", /Land from space, 600 images\s*[\d.]+ MiB/);
+      await tells("Images", /Land from space, 600 images \w+ \d+, .*in use here\s*[\d.]+ MiB/);
       await tells("Runs", /nothing/);
       await tells("Kernel choices", /some GPU\s*5 KiB/);
       await tells("Settings", /Light or dark/);

@@ -102,6 +102,18 @@ export async function shelved(): Promise<readonly Shelved[]> {
     .sort((a, b) => b.at - a.at);
 }
 
+/** A kept dataset that is no sample set and holds the very same images in the same classes, by its id. */
+export async function findSame({ labels, classes, digests }: Dataset): Promise<string | undefined> {
+  // Nobody can tell whether images without a digest are the same.
+  if (!digests || digests.some((digest) => digest.length !== DIGEST)) return undefined;
+  const same = ({ sample, dataset }: Row): boolean =>
+    sample === null &&
+    dataset.labels.length === labels.length &&
+    dataset.classes.join(BETWEEN) === classes.join(BETWEEN) &&
+    labels.every((label, i) => dataset.labels[i] === label && dataset.digests?.startsWith(digests[i] ?? BETWEEN, i * DIGEST));
+  return (await rows()).find(same)?.id;
+}
+
 /** Removes the packs that no kept dataset needs, such as those of an import that was broken off. */
 async function sweep(): Promise<void> {
   const needed = new Set((await rows()).flatMap(({ dataset }) => packsOf(dataset)));
@@ -152,6 +164,13 @@ export async function claim(id: string): Promise<(() => void) | undefined> {
     const signal = AbortSignal.timeout(PATIENCE_MS);
     locks.request(`${PRESENCE} ${id}`, { signal }, () => new Promise<void>((release) => resolve(release))).catch(() => resolve(undefined));
   });
+}
+
+/** The datasets that some tab has, this one or another. */
+export async function claimed(): Promise<ReadonlySet<string>> {
+  const { held = [] } = (await navigator.locks?.query()) ?? {};
+  const prefix = `${PRESENCE} `;
+  return new Set(held.flatMap(({ name }) => (name?.startsWith(prefix) ? [name.slice(prefix.length)] : [])));
 }
 
 const packsOf = ({ pixels, files = [] }: Pick<Dataset, "pixels" | "files">): string[] => [

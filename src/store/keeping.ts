@@ -1,5 +1,6 @@
 /** The images of this tab outlive it: every change to them is kept, and a reload finds them as they were. */
-import { canKeep, claim, enter, forget, keep, recall, type Shelved, shelved, tidy } from "../data/shelf.ts";
+import type { Dataset } from "../data/dataset.ts";
+import { canKeep, claim, claimed, enter, findSame, forget, keep, recall, type Shelved, shelved, tidy } from "../data/shelf.ts";
 import { forgetHistory } from "./edits.ts";
 import { clearImages, loadSample, showKept, useImages } from "./images.ts";
 import { useSetup } from "./setup.ts";
@@ -38,9 +39,11 @@ export function isKeeping(): boolean {
   return saving !== undefined;
 }
 
-/** What is kept, the newest first. */
-export function listKept(): Promise<readonly Shelved[]> {
-  return shelved();
+/** What is kept, the newest first, and which tab has it. */
+export async function listKept(): Promise<readonly (Shelved & { readonly open: "here" | "elsewhere" | null })[]> {
+  const [kept, open] = await Promise.all([shelved(), claimed()]);
+  const mine = (await own?.release) ? own?.id : undefined;
+  return kept.map((one) => ({ ...one, open: one.id === mine ? "here" : open.has(one.id) ? "elsewhere" : null }));
 }
 
 /** Shows a kept dataset in place of what is there. False when there is none, or it cannot be read any more. */
@@ -101,7 +104,7 @@ async function save(): Promise<void> {
       return;
     }
     if (!prepared || !canKeep(dataset.pixels)) return;
-    const id = await ownId(set, sample);
+    const id = await ownId(dataset, set, sample);
     if (id === undefined) return;
     await keep({ id, dataset, prepared, sample, at: Date.now() });
     if (sample === null) sessionStorage.setItem(OPEN, id);
@@ -122,17 +125,26 @@ async function save(): Promise<void> {
   }
 }
 
-/** The id to keep this tab's images under; undefined for a sample set that another tab keeps already. */
-async function ownId(set: number, sample: string | null): Promise<string | undefined> {
+/**
+ * The id to keep this tab's images under; undefined for a sample set that another tab keeps already. What is imported again takes the
+ * place of what is kept of it, unless another tab has that open and may be editing it.
+ */
+async function ownId(dataset: Dataset, set: number, sample: string | null): Promise<string | undefined> {
   const id = sample === null ? undefined : SAMPLE + sample;
   // A sample set that was changed is one of the person's own.
   const same = own?.set === set && (id === undefined ? !own.id.startsWith(SAMPLE) : own.id === id);
   if (own && same && (await own.release)) return own.id;
   await letGo();
-  const next = id ?? crypto.randomUUID();
-  const mine: Own = { id: next, set, release: claim(next) };
+  const again = id ?? (await findSame(dataset));
+  if (again !== undefined && (await take(again, set))) return again;
+  return id === undefined && (await take(crypto.randomUUID(), set)) ? own?.id : undefined;
+}
+
+/** Makes a kept dataset, or one that is to be kept, this tab's own. False while another tab has it. */
+async function take(id: string, set: number): Promise<boolean> {
+  const mine: Own = { id, set, release: claim(id) };
   own = mine;
-  return (await mine.release) ? next : undefined;
+  return (await mine.release) !== undefined;
 }
 
 async function letGo(): Promise<void> {

@@ -12,7 +12,7 @@ export interface Item {
   readonly id: string;
   readonly title: string;
   readonly bytes: number;
-  /** Such as that a download is not finished. */
+  /** Such as that a download is not finished, or when it was kept: it tells things of one title apart. */
   readonly remark?: string;
 }
 
@@ -72,7 +72,12 @@ const SETTINGS: Readonly<Record<string, string>> = {
 const images: Shelf = {
   title: "Images",
   says: "Image sets: their files, as the models see them, and what you did to them. The files on your disk are not touched.",
-  list: async () => (await listKept()).map(({ id, name, images: count, bytes }) => ({ id, title: `${name}, ${count} images`, bytes })),
+  list: async () =>
+    (await listKept()).map(({ id, name, images: count, bytes, at, open }) => {
+      const when = new Date(at).toLocaleString("en", { dateStyle: "medium", timeStyle: "medium" });
+      const where = open === "here" ? ", in use here" : open === "elsewhere" ? ", in use in another tab" : "";
+      return { id, title: `${name}, ${count} images`, bytes, remark: `${when}${where}` };
+    }),
   remove: removeKept,
 };
 

@@ -38,6 +38,20 @@ export const page = [
     test("store", "a prompt belongs"),
   ],
   [
+    "kept: the same images are kept again at every import",
+    "src/store/keeping.ts",
+    "id ?? (await findSame(dataset))",
+    "id",
+    test("kept", "the same images imported again"),
+  ],
+  [
+    "kept: an import takes what another tab has",
+    "src/store/keeping.ts",
+    "return (await mine.release) !== undefined;",
+    "return true;",
+    test("kept", "the same images imported again"),
+  ],
+  [
     "setup: a tab takes another tab's settings at a reload",
     "src/store/remembered.ts",
     "sessionStorage.getItem(SETUP) ?? localStorage",

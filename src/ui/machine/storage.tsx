@@ -92,7 +92,12 @@ function ShelfSection({ shelf, onChange }: { readonly shelf: Shelf; readonly onC
                 {title} {remark && <span className="hint">{remark}</span>}
               </span>
               <span className="number">{bytes(size)}</span>
-              <Remove name={title} label="Remove" question={`Remove ${title}?`} onRemove={() => void remove([id])} />
+              <Remove
+                name={remark ? `${title}, ${remark}` : title}
+                label="Remove"
+                question={`Remove ${title}?`}
+                onRemove={() => void remove([id])}
+              />
             </li>
           ))}
         </ul>

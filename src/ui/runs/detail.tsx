@@ -49,13 +49,21 @@ function Opened({ record, judgement }: { readonly record: RunRecord; readonly ju
   const figures = useMemo(() => figuresOf(counted(record), lanes), [record, lanes]);
   const curves = useMemo(() => curvesOf(counted(record), looks.length), [record, looks]);
   const place = useRef<HTMLElement>(null);
+  const heading = useRef<HTMLHeadingElement>(null);
+  // It opens below the list, and maybe below the fold.
+  useEffect(() => {
+    place.current?.scrollIntoView({ block: "start" });
+    heading.current?.focus({ preventScroll: true });
+  }, []);
   const report = () => {
     const names = looks.map(({ name }) => name);
     void saveReport({ record, judgement, names, charts: chartsIn(place.current) });
   };
   return (
     <article className="runs-detail" ref={place} aria-label={record.name}>
-      <h3 dir="auto">{record.name}</h3>
+      <h3 ref={heading} tabIndex={-1} dir="auto">
+        {record.name}
+      </h3>
       <p className="hint">
         {count(config.steps)} steps of {config.batch} on {device.gpu || "an unknown device"}
         {device.software ? ", in software" : ""}.
