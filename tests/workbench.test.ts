@@ -255,13 +255,13 @@ test(
   "the same files again bring nothing: no step, and what was undone can be done again",
   () =>
     visit(app.browser, app.url, async (page) => {
-      const path = zipOf("same.zip", { ant: 3, bee: 10 });
+      const path = zipOf("same.zip", { longsleeves: 3, bee: 10 });
       await bring(page, path, 13);
       const panel = region(page, "Images");
       // A tenth and a fifth of each class, as it will be split.
       await panel.getByText("8 to train on, 2 to validate, 3 to test").waitFor();
-      await button(page, "ant").click();
-      await page.getByLabel("New name of class ant").fill("emmet");
+      await button(page, "longsleeves").click();
+      await page.getByLabel("New name of class longsleeves").fill("jumper");
       await page.keyboard.press("Enter");
       await button(page, "Remove class bee").click();
       await button(page, "Undo: remove the class bee").click();
@@ -269,9 +269,28 @@ test(
       await drop(page, panel, [path]);
       await panel.getByText("13 images are there already.").waitFor({ timeout: MINUTE });
       expect(await panel.getByText("so it is not a class").count()).toBe(0);
-      await button(page, "Undo: rename ant to emmet").waitFor();
+      await button(page, "Undo: rename longsleeves to jumper").waitFor();
       await button(page, "Redo: remove the class bee").click();
       await panel.getByText("3 images", { exact: true }).waitFor();
+
+      // Names are told apart by what stands at their end, and that is in sight.
+      await work(page);
+      const ends = await page.locator(".cell-name").evaluateAll((names) =>
+        names.map((name) => {
+          const end = name.querySelector(".cut")?.lastElementChild as HTMLElement;
+          return { text: end.innerText, fits: end.getBoundingClientRect().right <= name.getBoundingClientRect().right + 1 };
+        }),
+      );
+      expect(ends.map(({ text }) => text).sort()).toEqual(["es-1", "es-2", "es-3"]);
+      expect(ends.every(({ fits }) => fits)).toBe(true);
+      await page.getByText("marks a test image.").waitFor();
+      // One class is as many as another: nothing is said of that, and a new one can be added with a class chosen.
+      expect(await page.getByText("times as many").count()).toBe(0);
+      await aClass(page, "jumper").click();
+      await button(page, "Rename").waitFor();
+      await page.getByLabel("Name of a new class").last().fill("coat");
+      await button(page, "Add class").click();
+      await aClass(page, "coat").waitFor();
     }),
   5 * MINUTE,
 );

@@ -5,7 +5,10 @@ import type { Places } from "../../data/surveyworker.ts";
 import { classTable } from "../../data/table.ts";
 import { even } from "../../store/bench.ts";
 import { useSetup } from "../../store/setup.ts";
-import { count } from "../numbers.ts";
+import { count, plural } from "../numbers.ts";
+
+/** From this ratio of the largest class to the smallest on it is said: one decimal would call less 1.0. */
+const EVEN = 1.1;
 
 export function Balance({ dataset, places }: { readonly dataset: Dataset; readonly places: Places | null }) {
   const { setBalance } = useSetup();
@@ -18,12 +21,11 @@ export function Balance({ dataset, places }: { readonly dataset: Dataset; readon
   const smallest = table.reduce((a, b) => (b.count < a.count ? b : a), first);
   const times = largest.count / smallest.count;
   const most = text === "" ? smallest.count : Math.floor(Number(text));
+  const isEven = times < EVEN;
   const gone = table.reduce((sum, row) => sum + Math.max(0, row.count - most), 0);
   return (
     <div className="balance">
-      {times === 1 ? (
-        <p>Every class has {count(largest.count)} images.</p>
-      ) : (
+      {!isEven && (
         <p>
           The largest class, <bdi>{largest.name}</bdi>, has {times < 1.95 ? times.toFixed(1) : count(Math.round(times))} times as many
           images as the smallest, <bdi>{smallest.name}</bdi>: {count(largest.count)} and {count(smallest.count)}.
@@ -52,12 +54,13 @@ export function Balance({ dataset, places }: { readonly dataset: Dataset; readon
             placeholder={String(smallest.count)}
             value={text}
             onChange={(event) => setText(event.target.value.replace(/\D/g, "").slice(0, 7))}
-          />
+          />{" "}
+          a class
         </label>
         <button type="submit" disabled={!places || gone === 0 || most < 1}>
           Even out
         </button>
-        <span className="hint">{gone > 0 ? `${count(gone)} would go to the bin, drawn by the seed, those to test on last` : ""}</span>
+        <span className="hint">{gone > 0 ? `Moves ${plural(gone, "image")} to the bin, test images last.` : ""}</span>
       </form>
     </div>
   );

@@ -88,7 +88,7 @@ function ClassName({ name }: { readonly name: string }) {
   if (!renaming) {
     return (
       // Names come in every script, and each should start on its own side.
-      <button type="button" dir="auto" className="class-name" title={`Rename ${name}`} onClick={() => setRenaming(true)}>
+      <button type="button" dir="auto" className="class-name" title={`${name}: click to rename`} onClick={() => setRenaming(true)}>
         <span className="clamp">{name}</span>
       </button>
     );
@@ -166,7 +166,7 @@ function Gallery({ row, dataset }: { readonly row: ClassRow; readonly dataset: D
 export function NewClass({ first }: { readonly first: boolean }) {
   const [name, setName] = useState("");
   return (
-    <div className="row new-class">
+    <div className={`row new-class ${first ? "first" : ""}`}>
       <input
         aria-label="Name of a new class"
         placeholder={first ? "or name a class" : "new class"}

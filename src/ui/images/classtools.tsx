@@ -45,7 +45,7 @@ export function ClassTools({ dataset }: { readonly dataset: Dataset }) {
           </button>
         </div>
       )}
-      {names.length === 0 && <OneName label="Name of a new class" initial="" verb="Add class" onName={add} />}
+      <OneName label="Name of a new class" initial="" verb="Add class" onName={add} />
     </div>
   );
 }

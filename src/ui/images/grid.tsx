@@ -6,6 +6,7 @@ import type { Dataset } from "../../data/dataset.ts";
 import { PLACES } from "../../data/surveyor.ts";
 import type { Places } from "../../data/surveyworker.ts";
 import { PLACE_WORDS } from "../../store/bench.ts";
+import { baseName, Cut, stemOf } from "../parts/cut.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { useRem } from "../parts/rem.ts";
 import { usePixels } from "./pixels.ts";
@@ -172,7 +173,7 @@ function Row({ id, row, top, columns, dataset, images, places, chosen, active, o
             <Picture pixels={pixels[column]} size={dataset.size} />
             <span className="cell-name" aria-hidden="true">
               {part === "test" && <Icon name="lock" />}
-              <bdi>{name}</bdi>
+              <Cut name={stemOf(name)} />
             </span>
           </div>
         );
@@ -180,5 +181,3 @@ function Row({ id, row, top, columns, dataset, images, places, chosen, active, o
     </div>
   );
 }
-
-export const baseName = (source: string): string => source.replace(/^.*\//, "");

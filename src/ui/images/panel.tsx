@@ -111,6 +111,11 @@ function Sources({ compact }: { readonly compact: boolean }) {
         </select>
       </div>
       {!compact && known && <p className="hint">{known.licence}</p>}
+      {compact && (
+        <p className="hint">
+          {chosen === null ? "What you drop here joins these images." : "Images of your own take the sample's place: drop them here."}
+        </p>
+      )}
     </div>
   );
 }

@@ -152,6 +152,11 @@ function About({ dataset, places, chosen }: Omit<Props, "onChoose">) {
   if (image === undefined || chosen.size > 1) {
     return (
       <p className="hint bench-about">
+        {places && (
+          <>
+            <Icon name="lock" /> marks a test image.{" "}
+          </>
+        )}
         Space or Ctrl+click selects, Shift selects a range, Delete moves to the bin. Drag onto a class to move.
       </p>
     );

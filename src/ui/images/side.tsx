@@ -7,6 +7,7 @@ import type { Places } from "../../data/surveyworker.ts";
 import { choose, PLACE_WORDS, useBench } from "../../store/bench.ts";
 import { takeDrop } from "../../store/dropped.ts";
 import { count } from "../numbers.ts";
+import { Icon } from "../parts/icon.tsx";
 import { DRAGGED } from "./grid.tsx";
 import { useRows } from "./rows.ts";
 
@@ -139,7 +140,7 @@ export function Side({ dataset, places, onTake }: Props) {
         {BAR.filter((place) => counted.some(({ parts }) => (parts[place] ?? 0) > 0)).map((place) => (
           <span key={place}>
             <i className={`part-key part-${place}`} />
-            {PLACE_WORDS[PLACES[place]]}
+            {PLACE_WORDS[PLACES[place]]} {PLACES[place] === "test" && <Icon name="lock" />}
           </span>
         ))}
       </p>
