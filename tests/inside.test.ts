@@ -6,7 +6,7 @@ import { partings, sharedMistakes } from "../src/analysis/mistakes.ts";
 import type { Dataset } from "../src/data/dataset.ts";
 import { inMemory } from "../src/data/pixels.ts";
 import { DEFAULTS } from "../src/store/config.ts";
-import { answeredOf } from "../src/store/inside.ts";
+import { answeredOf, isRenamed } from "../src/store/inside.ts";
 import { chosenImages } from "../src/store/insideembeddings.ts";
 import { NEWEST, smooth } from "../src/store/insidelive.ts";
 import { hitsIn } from "../src/store/record.ts";
@@ -14,6 +14,7 @@ import { IDLE, type RunAction, reduce } from "../src/store/run.ts";
 import { heated, mapOf, spread } from "../src/ui/inside/heat.ts";
 import { orderOf } from "../src/ui/inside/order.ts";
 import { nearestPoint, nextPoint, viewOf, within } from "../src/ui/inside/plane.ts";
+import { mixedUp } from "../src/ui/inside/words.ts";
 
 const u32 = (...values: number[]): Uint32Array => Uint32Array.from(values);
 const f32 = (...values: number[]): Float32Array => Float32Array.from(values);
@@ -42,6 +43,23 @@ describe("confusion", () => {
     ]);
     expect(byMistakes(confusion)).toEqual([0, 1, 2, 3, 4]);
     expect(byMistakes(confusionOf(u32(0, 1, 1), u32(0, 2, 2), 3))).toEqual([1, 2, 0]);
+  });
+
+  test("no pair of classes is picked out of those that are equally often mixed up", () => {
+    const names = ["dress", "hat", "pants", "shirt"];
+    const said = (...pairs: readonly (readonly [number, number, number])[]) => {
+      const truth = pairs.flatMap(([label, , times]) => Array<number>(times).fill(label));
+      const predicted = pairs.flatMap(([, label, times]) => Array<number>(times).fill(label));
+      return mixedUp(mixups(confusionOf(u32(...truth), u32(...predicted), 4)), names, "LoRA", truth.length);
+    };
+    expect(said([0, 0, 3])).toBe("LoRA answered all 3 images right.");
+    expect(said([0, 3, 4], [1, 3, 2])).toBe("LoRA got 6 of 6 images wrong; most often it took dress for shirt (4).");
+    expect(said([0, 3, 4], [1, 3, 4], [2, 3, 4], [2, 1, 1], [0, 0, 2])).toBe(
+      "LoRA got 13 of 15 images wrong; most often it took hat for shirt, pants for shirt and dress for shirt (4 each).",
+    );
+    expect(said([0, 1, 1], [1, 2, 1], [2, 3, 1], [3, 0, 1])).toBe(
+      "LoRA got 4 of 4 images wrong; no mistake stands out: 4 pairs of classes have 1 each.",
+    );
   });
 
   test("a thousand classes: the most confused first; a search shows who is meant and who is confused with them", () => {
@@ -125,6 +143,14 @@ describe("answers", () => {
     const tested = run(start, ready, validation, { type: "test", step: 20, lanes, before: null });
     expect(tested).toMatchObject({ part: "test", step: 20, images: u32(2, 3), truth: u32(0, 1) });
     expect(tested?.lanes.map((lane) => lane.config.method)).toEqual(config.lanes.map(({ method }) => method));
+  });
+
+  test("keep the names that the classes had, and know when those are others by now", () => {
+    expect(isRenamed(dataset, dataset)).toBe(false);
+    expect(isRenamed(dataset, { classes: ["a", "b"] })).toBe(false);
+    expect(isRenamed(dataset, null)).toBe(false);
+    expect(isRenamed(dataset, { classes: ["a", "bee"] })).toBe(true);
+    expect(isRenamed(dataset, { classes: ["a"] })).toBe(true);
   });
 
   test("those of a run that is gone are gone with it", () => {

@@ -8,6 +8,7 @@ import { type FloatTensor, writeSafetensors } from "../src/formats/safetensors.t
 import { uniform } from "../src/tensor/random.ts";
 import { tensor } from "../src/tensor/tensor.ts";
 import { buildModel } from "../src/train/catalog.ts";
+import { gridOf } from "../src/ui/inside/cells.ts";
 import { drop } from "./browser/harness.mjs";
 import { button, MINUTE, region, stage, visit } from "./browser/stage.ts";
 import { toyValues } from "./toys.ts";
@@ -132,8 +133,23 @@ async function lookIntoConfusions(page: Page, closer: Locator): Promise<void> {
   expect(Number(images)).toBe(Math.max(...off));
   await worst.first().click();
   await expect.poll(() => closer.locator(".tile").count()).toBe(Number(images));
+  // The line below speaks of the cell that is open, wherever it was chosen, and the pointer lies on the cell that it opened.
+  const caption = () => closer.locator(".matrix > .hint").innerText();
+  await expect.poll(caption).toContain(`${truth} taken for ${predicted}: ${images} of`);
+  await grid.evaluate((element) => element.scrollIntoView({ block: "center" }));
+  const boxOf = async () => (await grid.boundingBox()) ?? { x: 0, y: 0, width: 0, height: 0 };
+  const place = await boxOf();
+  const { gutter, head: top, cell } = gridOf(CLASSES.length, place.width, 16);
+  await page.mouse.click(place.x + gutter + (CLASSES.length - 0.5) * cell, place.y + top + (CLASSES.length - 0.5) * cell);
+  const [last = "", own] = [CLASSES.at(-1), counts.at(-1)?.at(-1)];
+  await expect.poll(() => closer.locator(".tile").count()).toBe(own);
+  expect(await boxOf()).toEqual(place);
+  await page.mouse.move(1, 1);
+  await expect.poll(caption).toContain(`${last}, right: ${own} of`);
+  await worst.first().click();
+  await expect.poll(() => closer.locator(".tile").count()).toBe(Number(images));
   const label = await closer.locator(".tile").first().getAttribute("aria-label");
-  expect(label).toMatch(new RegExp(`^${truth}/\\d+\\.bmp, ${predicted} \\d+ %$`));
+  expect(label).toMatch(new RegExp(`^${truth}/\\d+\\.bmp, \\d+\\s%\\ssure$`));
 
   await closer.locator(".tile").first().click();
   const dialog = page.getByRole("dialog");
@@ -173,14 +189,14 @@ async function lookIntoMistakes(closer: Locator): Promise<void> {
   const wrong = await said("LoRA was");
   await expect.poll(() => closer.locator(".tile").count()).toBe(wrong);
   const own = await labels();
-  const sure = own.map((label) => Number(/ (\d+) %/.exec(label ?? "")?.[1]));
+  const sure = own.map((label) => Number(/said .*, (\d+)\s%\ssure/.exec(label ?? "")?.[1]));
   expect(sure).toEqual(sure.toSorted((a, b) => b - a));
   await closer.getByLabel("All lanes wrong").check();
   const together = await said("All lanes were");
   expect(together).toBeLessThanOrEqual(wrong);
   await expect.poll(() => closer.locator(".tile").count()).toBe(together);
   const shared = await labels();
-  for (const label of shared) expect(label).toMatch(/LoRA: .* %, RandLoRA: .* %, is /);
+  for (const label of shared) expect(label).toMatch(/LoRA said .*\s%\ssure, RandLoRA said .*\s%\ssure, is /);
 
   await tab(closer, "Disagreements");
   const kinds = closer.getByRole("group", { name: "Kind of disagreement" });
@@ -301,6 +317,15 @@ test(
       await lookThroughCamera(page, closer);
       await paste(page, region(page, "Try an image"), bitmap(2, 99));
       await expect.poll(() => page.getByRole("group", { name: "Prediction for pasted.bmp" }).innerText(), LONG).toMatch(/LoRA[\s\S]*%/);
+
+      // A class that is called otherwise by now: the answers keep the name under which it was learned, and say so.
+      await tab(closer, "Per class");
+      const [name = ""] = CLASSES;
+      await button(region(page, "Images"), name).click();
+      await page.getByLabel(`New name of class ${name}`).fill("renamed");
+      await page.keyboard.press("Enter");
+      await closer.getByText("Classes as they were called when it ran.").waitFor();
+      expect((await cells(closer.getByRole("table"))).map(([first]) => first)).toContain(name);
 
       // What belonged to the run goes with it.
       await button(page, "Reset").click();

@@ -44,6 +44,11 @@ export function useAnswered(): Answered | null {
   return useMemo(() => answeredOf({ answers, split, dataset, config }), [answers, split, dataset, config]);
 }
 
+/** Whether the classes were renamed, merged or removed since: the views keep those that the lanes learned. */
+export function isRenamed(run: Pick<Dataset, "classes">, now: Pick<Dataset, "classes"> | null): boolean {
+  return now !== null && (now.classes.length !== run.classes.length || now.classes.some((name, label) => name !== run.classes[label]));
+}
+
 /** The lane that the views look at; it stays when another view is opened. */
 export const useLane = create<{ readonly lane: number }>()(() => ({ lane: 0 }));
 export const chooseLane = (lane: number): void => useLane.setState({ lane });

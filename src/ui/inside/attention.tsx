@@ -73,7 +73,7 @@ function Offer({ answered: { dataset, images }, disabled }: { readonly answered:
         <h3>Choose an image</h3>
         {images.length > OFFERED && (
           <button type="button" className="quiet" onClick={() => setTurn(turn + 1)}>
-            Others
+            Other images
           </button>
         )}
       </div>

@@ -34,7 +34,7 @@ export interface Drawing {
   readonly order: readonly number[];
   readonly asShares: boolean;
   readonly chosen: Cell | null;
-  readonly focus: { readonly row: number; readonly column: number };
+  readonly focus: { readonly row: number; readonly column: number } | null;
 }
 
 export function drawCells(canvas: HTMLCanvasElement, drawing: Drawing): void {
@@ -66,7 +66,7 @@ export function drawCells(canvas: HTMLCanvasElement, drawing: Drawing): void {
     pen.lineWidth = width;
     pen.strokeRect(x(column) + width / 2, y(row) + width / 2, cell - 1 - width, cell - 1 - width);
   };
-  frame(focus.row, focus.column, 1);
+  if (focus) frame(focus.row, focus.column, 1);
   if (chosen) frame(order.indexOf(chosen.truth), order.indexOf(chosen.predicted), 2.5);
   pen.restore();
   writeNames(pen, drawing, [top, bottom], [left, right], x, y);

@@ -34,9 +34,13 @@ function PerClass({ answered, looks }: { readonly answered: Answered; readonly l
   );
   const order = useMemo(() => sorted(scores, dataset.classes, sorting.by, sorting.down), [scores, dataset, sorting]);
   const turn = (by: Column) => setSorting((before) => ({ by, down: before.by === by ? !before.down : by !== "name" }));
+  const arrow = <span aria-hidden="true">{sorting.down ? "↓" : "↑"}</span>;
+  // Beside numbers the arrow stands on the side where it does not move the name off its column.
   const heading = (id: Column, name: string) => (
     <button type="button" className="quiet" onClick={() => turn(id)}>
-      {name} <span aria-hidden="true">{sorting.by === id ? (sorting.down ? "↓" : "↑") : ""}</span>
+      {sorting.by === id && id !== "name" && arrow}
+      {name}
+      {sorting.by === id && id === "name" && arrow}
     </button>
   );
   const sortOf = (id: Column) => (sorting.by === id ? (sorting.down ? "descending" : "ascending") : "none");
@@ -77,10 +81,10 @@ function PerClass({ answered, looks }: { readonly answered: Answered; readonly l
       <p className="hint">
         {COLUMNS.slice(0, 3).map(({ id, name, explains }) => (
           <span key={id}>
-            <Term explains={<p>{explains}</p>}>{name}</Term>{" "}
+            What is <Term explains={<p>{explains}</p>}>{name.replace(/^[PR]/, (letter) => letter.toLowerCase())}</Term>?{" "}
           </span>
         ))}
-        What nothing speaks of (no image of a class, or none taken for it) counts as 0.
+        A class that was never the answer has a precision of 0; one without images here has a recall of 0.
       </p>
     </>
   );

@@ -1,5 +1,5 @@
 /** Which classes each lane mixes up, and the images on which it does. */
-import { useEffect, useMemo, useRef, useState } from "react";
+import { type CSSProperties, useMemo, useRef, useState } from "react";
 import { type Confusion, confusionOf, type Mixup, mixups } from "../../analysis/confusion.ts";
 import type { Answered } from "../../store/inside.ts";
 import type { Look } from "../look.ts";
@@ -10,6 +10,7 @@ import { Gallery } from "./gallery.tsx";
 import { type Cell, Matrix } from "./matrix.tsx";
 import { IN_ORDER, orderOf } from "./order.ts";
 import { LaneChoice, useChosenLane, WithAnswers } from "./shell.tsx";
+import { mixedUp, sureOf } from "./words.ts";
 
 /** A table has a column for each class up to so many, and else a line for each cell. */
 const COLUMNS = 20;
@@ -27,11 +28,7 @@ function Mixed({ answered, looks }: { readonly answered: Answered; readonly look
   const [chosen, setChosen] = useState<Cell | null>(null);
   const [asShares, setAsShares] = useState(false);
   const [sought, setSought] = useState("");
-  const below = useRef<HTMLElement>(null);
-  // They may come in below what one sees.
-  useEffect(() => {
-    if (chosen) below.current?.scrollIntoView({ block: "nearest" });
-  }, [chosen]);
+  const opened = useRef<HTMLElement>(null);
   const confusion = useMemo(
     () => confusionOf(truth, answers?.predicted ?? truth, dataset.classes.length),
     [truth, answers, dataset.classes.length],
@@ -42,9 +39,8 @@ function Mixed({ answered, looks }: { readonly answered: Answered; readonly look
     if (!chosen || !answers) return [];
     const found = Array.from(truth.keys()).filter((i) => truth[i] === chosen.truth && answers.predicted[i] === chosen.predicted);
     found.sort((a, b) => (answers.confidence[b] as number) - (answers.confidence[a] as number));
-    const said = (i: number) => `${dataset.classes[chosen.predicted]} ${percent(answers.confidence[i] as number, 0)}`;
-    return found.map((i) => ({ image: images[i] as number, lines: [said(i)] }));
-  }, [chosen, answers, truth, images, dataset]);
+    return found.map((i) => ({ image: images[i] as number, lines: [sureOf(answers.confidence[i] as number)] }));
+  }, [chosen, answers, truth, images]);
   const many = dataset.classes.length > IN_ORDER;
   const title = chosen && between(dataset.classes, chosen);
   return (
@@ -66,7 +62,7 @@ function Mixed({ answered, looks }: { readonly answered: Answered; readonly look
           />
         )}
       </div>
-      <div className="beside">
+      <div className="confused" style={{ "--cells": order.length } as CSSProperties}>
         <Figure
           title={
             <Term
@@ -80,7 +76,7 @@ function Mixed({ answered, looks }: { readonly answered: Answered; readonly look
               True class by predicted class
             </Term>
           }
-          finding={findingOf(worst, dataset.classes, looks[lane]?.name ?? "", images.length)}
+          finding={mixedUp(worst, dataset.classes, looks[lane]?.name ?? "", images.length)}
           table={() => tableOf(confusion, worst, dataset.classes, order, asShares)}
         >
           {many && (
@@ -100,6 +96,19 @@ function Mixed({ answered, looks }: { readonly answered: Answered; readonly look
             <p>No class is called that.</p>
           )}
         </Figure>
+        {/* Of one place on the page, so that the matrix stays under the pointer when they open. */}
+        <section ref={opened} className="confused-images" aria-label="Images of the cell">
+          {title ? (
+            <>
+              <h3 role="status">
+                {title}: {plural(tiles.length, "image")}
+              </h3>
+              <Gallery dataset={dataset} label={title} tiles={tiles} />
+            </>
+          ) : (
+            <p className="hint">Choose a cell, and its images are shown here.</p>
+          )}
+        </section>
         <section aria-label="Worst confusions">
           <h3>Worst confusions</h3>
           {worst.length === 0 && <p className="hint">None: every image was answered right.</p>}
@@ -110,7 +119,10 @@ function Mixed({ answered, looks }: { readonly answered: Answered; readonly look
                   type="button"
                   className="quiet"
                   aria-pressed={chosen?.truth === mixup.truth && chosen.predicted === mixup.predicted}
-                  onClick={() => setChosen(mixup)}
+                  onClick={() => {
+                    setChosen(mixup);
+                    opened.current?.scrollIntoView({ block: "nearest" });
+                  }}
                 >
                   <span dir="auto">{between(dataset.classes, mixup)}</span>
                   <span className="hint">
@@ -122,27 +134,12 @@ function Mixed({ answered, looks }: { readonly answered: Answered; readonly look
           </ol>
         </section>
       </div>
-      {chosen && title && (
-        <section ref={below} aria-label="Images of the cell">
-          <h3 role="status">
-            {title}: {plural(tiles.length, "image")}
-          </h3>
-          <Gallery dataset={dataset} label={title} tiles={tiles} />
-        </section>
-      )}
     </>
   );
 }
 
 const between = (names: readonly string[], { truth, predicted }: Cell): string =>
   truth === predicted ? `${names[truth]}, right` : `${names[truth]} → ${names[predicted]}`;
-
-function findingOf(worst: readonly Mixup[], names: readonly string[], lane: string, images: number): string {
-  const [first] = worst;
-  if (!first) return `${lane} answered all ${plural(images, "image")} right.`;
-  const wrong = worst.reduce((sum, mixup) => sum + mixup.images, 0);
-  return `${lane} got ${count(wrong)} of ${plural(images, "image")} wrong; most often it took ${names[first.truth]} for ${names[first.predicted]} (${count(first.images)}).`;
-}
 
 function tableOf(
   { classes, counts, support }: Confusion,

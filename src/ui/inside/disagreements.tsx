@@ -3,10 +3,11 @@ import { useMemo, useState } from "react";
 import { type Parting, partings } from "../../analysis/mistakes.ts";
 import type { Answered } from "../../store/inside.ts";
 import type { Look } from "../look.ts";
-import { count, percent, plural } from "../numbers.ts";
+import { count, plural } from "../numbers.ts";
 import { ChoiceField } from "../parts/choice.tsx";
 import { Gallery } from "./gallery.tsx";
 import { WithAnswers } from "./shell.tsx";
+import { saidOf } from "./words.ts";
 
 export default function DisagreementsView() {
   return (
@@ -30,7 +31,7 @@ function Parted({ answered, looks }: { readonly answered: Answered; readonly loo
   const tiles = useMemo(() => {
     if (!parted || !a || !b) return [];
     const said = (name: string, { predicted, confidence }: typeof a, i: number) =>
-      `${name}: ${dataset.classes[predicted[i] as number]} ${percent(confidence[i] as number, 0)}`;
+      `${name} ${saidOf(dataset.classes[predicted[i] as number], confidence[i] as number)}`;
     return parted[group].map((i) => ({
       image: images[i] as number,
       lines: [said(nameA, a, i), said(nameB, b, i), `is ${dataset.classes[truth[i] as number]}`],

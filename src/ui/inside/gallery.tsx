@@ -5,6 +5,7 @@ import { openImage } from "../../store/predictions.ts";
 import { usePixels } from "../images/pixels.ts";
 import { Thumbs } from "../images/thumbs.tsx";
 import { count } from "../numbers.ts";
+import { baseName, Cut } from "../parts/cut.tsx";
 
 export interface Tile {
   /** Index in the dataset. */
@@ -40,6 +41,7 @@ export function Gallery({ dataset, label, tiles }: Props) {
               <button
                 type="button"
                 className="tile"
+                title={dataset.sources[image]}
                 aria-label={[dataset.sources[image], ...lines].join(", ")}
                 onClick={() => void openImage(dataset, image)}
               >
@@ -49,7 +51,9 @@ export function Gallery({ dataset, label, tiles }: Props) {
                     {line}
                   </span>
                 ))}
-                <small dir="auto">{dataset.sources[image]}</small>
+                <small>
+                  <Cut name={baseName(dataset.sources[image] ?? "")} />
+                </small>
               </button>
             </li>
           );

@@ -40,6 +40,17 @@ export function Matrix({ confusion, names, order, asShares, chosen, onChoose }: 
   const canvas = useRef<HTMLCanvasElement>(null);
   const [width, setWidth] = useState(0);
   const [place, setPlace] = useState({ row: 0, column: 0 });
+  /** While the pointer or the keys are here. */
+  const [isPointed, setPointed] = useState(false);
+  const [followed, setFollowed] = useState(chosen);
+  const home = () => {
+    if (chosen) setPlace({ row: Math.max(0, order.indexOf(chosen.truth)), column: Math.max(0, order.indexOf(chosen.predicted)) });
+  };
+  // What is chosen elsewhere is what is spoken of.
+  if (followed !== chosen) {
+    setFollowed(chosen);
+    home();
+  }
   const [top, left] = [Math.min(place.row, order.length - 1), Math.min(place.column, order.length - 1)];
   const grid = gridOf(order.length, width, rem);
   const at = { truth: order[top] ?? 0, predicted: order[left] ?? 0 };
@@ -58,7 +69,18 @@ export function Matrix({ confusion, names, order, asShares, chosen, onChoose }: 
     let frame = 0;
     const draw = () => {
       const view = { x: box.scrollLeft, y: box.scrollTop, width: box.clientWidth, height: box.clientHeight };
-      drawCells(target, { grid, view, inks, rem, confusion, names, order, asShares, chosen, focus: { row: top, column: left } });
+      drawCells(target, {
+        grid,
+        view,
+        inks,
+        rem,
+        confusion,
+        names,
+        order,
+        asShares,
+        chosen,
+        focus: isPointed ? { row: top, column: left } : null,
+      });
     };
     const later = () => {
       cancelAnimationFrame(frame);
@@ -84,6 +106,7 @@ export function Matrix({ confusion, names, order, asShares, chosen, onChoose }: 
     const last = order.length - 1;
     const next = { row: Math.max(0, Math.min(last, row)), column: Math.max(0, Math.min(last, column)) };
     setPlace(next);
+    setPointed(true);
     show(scroller.current, grid, next.row, next.column);
   };
   const onKeyDown = (event: KeyboardEvent) => {
@@ -118,8 +141,15 @@ export function Matrix({ confusion, names, order, asShares, chosen, onChoose }: 
         aria-activedescendant={id}
         style={{ height: Math.min(grid.height, 40 * rem) }}
         onKeyDown={onKeyDown}
+        onFocus={() => setPointed(true)}
+        onBlur={() => setPointed(false)}
+        onMouseLeave={() => {
+          setPointed(false);
+          home();
+        }}
         onMouseMove={(event) => {
           const cell = cellAt(event);
+          setPointed(cell !== undefined);
           if (cell) setPlace((before) => (before.row === cell.row && before.column === cell.column ? before : cell));
         }}
         onClick={(event) => {
@@ -139,7 +169,7 @@ export function Matrix({ confusion, names, order, asShares, chosen, onChoose }: 
         </div>
       </div>
       <p className="hint" aria-hidden="true" dir="auto">
-        {cellText(confusion, names, at)}
+        {isPointed || chosen ? cellText(confusion, names, at) : "Point at a cell, or walk with the arrow keys."}
       </p>
     </div>
   );

@@ -3,9 +3,10 @@ import { useMemo, useState } from "react";
 import { sharedMistakes } from "../../analysis/mistakes.ts";
 import type { Answered } from "../../store/inside.ts";
 import type { Look } from "../look.ts";
-import { percent, plural } from "../numbers.ts";
+import { plural } from "../numbers.ts";
 import { Gallery } from "./gallery.tsx";
 import { LaneChoice, useChosenLane, WithAnswers } from "./shell.tsx";
+import { saidOf } from "./words.ts";
 
 export default function MistakesView() {
   return <WithAnswers>{(answered, looks) => <Mistakes answered={answered} looks={looks} />}</WithAnswers>;
@@ -25,8 +26,8 @@ function Mistakes({ answered, looks }: { readonly answered: Answered; readonly l
       image: images[i] as number,
       lines: [
         ...asked.map(({ index, answers: { predicted, confidence } }) => {
-          const who = together ? `${looks[index]?.name}: ` : "";
-          return `${who}${dataset.classes[predicted[i] as number]} ${percent(confidence[i] as number, 0)}`;
+          const who = together ? `${looks[index]?.name} ` : "";
+          return `${who}${saidOf(dataset.classes[predicted[i] as number], confidence[i] as number)}`;
         }),
         `is ${dataset.classes[truth[i] as number]}`,
       ],

@@ -1,6 +1,7 @@
 /** What the views of the answers share: which lane is looked at, and an image opened by itself. */
 import { type ReactNode, useId, useMemo } from "react";
-import { type Answered, chooseLane, useAnswered, useLane } from "../../store/inside.ts";
+import { useImages } from "../../store/images.ts";
+import { type Answered, chooseLane, isRenamed, useAnswered, useLane } from "../../store/inside.ts";
 import { type Look, looksOf } from "../look.ts";
 import { Swatch } from "../parts/swatch.tsx";
 import { Opened } from "./opened.tsx";
@@ -22,10 +23,12 @@ export function keyOf(run: object): number {
 export function WithAnswers({ children }: Props) {
   const answered = useAnswered();
   const looks = useMemo(() => looksOf(answered?.lanes.map(({ config }) => config) ?? []), [answered]);
+  const now = useImages((images) => images.dataset);
   // The panel opens no view of the answers before there are any.
   if (!answered) return null;
   return (
     <div className="inside" key={keyOf(answered.run)}>
+      {isRenamed(answered.dataset, now) && <p className="hint">Classes as they were called when it ran.</p>}
       {children(answered, looks)}
       <Opened looks={looks} />
     </div>
