@@ -148,7 +148,8 @@ test(
       await expect.poll(() => rows(page).count(), LONG).toBe(2);
       await button(rows(page), /^Open /).click();
       await expect.poll(() => page.evaluate(() => document.activeElement?.tagName), LONG).toBe("H3");
-      expect(await page.evaluate(() => document.activeElement?.getBoundingClientRect().top)).toBeLessThan(200);
+      const inView = () => page.evaluate(() => (document.activeElement?.getBoundingClientRect().bottom ?? Infinity) < innerHeight / 2);
+      expect(await inView()).toBe(true);
       const run = page.getByRole("article");
       await expect.poll(() => run.innerText(), LONG).toMatch(/Test accuracy[\s\S]*±/);
 

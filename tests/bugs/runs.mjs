@@ -6,6 +6,13 @@ const kept = (name) => test("runfiles", name);
 
 export const runs = [
   [
+    "runs: what is opened stays below the fold",
+    "src/ui/runs/detail.tsx",
+    "heading.current?.focus({ preventScroll: true });",
+    "",
+    test("runs", "two seeds"),
+  ],
+  [
     "sweep: the best of many is believed as if it were one of two",
     "src/store/sweeping.ts",
     "holm(values).filter",
