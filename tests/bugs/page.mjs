@@ -181,4 +181,33 @@ export const page = [
     'phase === "failed" ? planned',
     test("runs", "two seeds of two"),
   ],
+  [
+    "page: a panel of the steps scrolls by itself",
+    "src/ui/panels.css",
+    "  min-height: calc(100dvh - 2.75rem);",
+    "  height: calc(100dvh - 2.75rem);\n  & .panel {\n    overflow: auto;\n  }",
+    test("layout", "only the page scrolls"),
+  ],
+  [
+    "page: a short view lets the tabs move",
+    "src/ui/closer/closer.css",
+    "min-height: calc(100dvh - 1rem);",
+    "",
+    test("layout", "only the page scrolls"),
+  ],
+  ["page: the view is forgotten", "src/store/closer.ts", "sessionStorage.setItem(KEY, view);", "", test("layout", "only the page scrolls")],
+  [
+    "page: ticks at any step",
+    "src/ui/race/curves.tsx",
+    "([5, 2, 1] as const)",
+    "([5, 4, 3, 2, 1] as const)",
+    test("page", "an axis of steps"),
+  ],
+  [
+    "page: a wall where there is none",
+    "src/ui/race/sketch.tsx",
+    "rank < directions ?",
+    "rank <= directions ?",
+    test("page", "the sketch promises"),
+  ],
 ];
