@@ -19,6 +19,20 @@ export const insides = [
     inside("scikit-learn"),
   ],
   [
+    "confusion: one of equal mistakes is picked out",
+    "src/ui/inside/words.ts",
+    "worst.filter((mixup) => mixup.images === first.images)",
+    "[first]",
+    inside("no pair of classes is picked out"),
+  ],
+  [
+    "answers: a renamed class is not noticed",
+    "src/store/inside.ts",
+    "name !== run.classes[label]",
+    "name === undefined",
+    inside("keep the names"),
+  ],
+  [
     "mistakes: of all lanes the surest decides",
     "src/analysis/mistakes.ts",
     "Math.min(...lanes.map",

@@ -110,4 +110,11 @@ export const workbench = [
     "test,",
     { file: "tests/warnings.test.ts", name: "held out are counted" },
   ],
+  [
+    "import: nothing taken is a step that clears what was undone",
+    "src/store/images.ts",
+    "if (report.taken === 0 && into) {",
+    "if (report.taken < 0 && into) {",
+    { file: "tests/workbench.test.ts", name: "the same files again" },
+  ],
 ];
