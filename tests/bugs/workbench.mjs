@@ -113,8 +113,8 @@ export const workbench = [
   [
     "import: nothing taken is a step that clears what was undone",
     "src/store/images.ts",
-    "if (report.taken === 0 && into) {",
-    "if (report.taken < 0 && into) {",
+    "useImages.setState({ report, importing: null, fresh: [] });",
+    "useImages.setState({ dataset: whole, report, importing: null, fresh: [] });",
     { file: "tests/workbench.test.ts", name: "the same files again" },
   ],
 ];
