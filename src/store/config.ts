@@ -5,7 +5,7 @@ import type { Amount } from "../data/split.ts";
 import { type Augment, NO_AUGMENT } from "../train/augment.ts";
 import type { Targets } from "../train/catalog.ts";
 import type { LaneConfig, RunConfig } from "../train/run.ts";
-import { completeSettings, findMethod, sidesOf, type Whole } from "./methods.ts";
+import { completeSettings, countParameters, findMethod } from "./methods.ts";
 
 export type NumberName = "steps" | "batch" | "seed" | "validation" | "test" | "warmup" | "weightDecay" | "clip" | "labelSmoothing";
 
@@ -215,30 +215,8 @@ export function clampLane({ method, settings: given, lr, adapter }: LaneConfig):
   };
 }
 
-/**
- * A method as it is added: by its defaults, with ranks of at most half the smallest layer's side. Past that LoRA has more numbers than
- * the layer itself.
- */
-export function freshLane(whole: Whole, id: string): LaneConfig {
-  const method = findMethod(id);
-  const settings = completeSettings(id, {});
-  const lane: LaneConfig = { method: id, settings, lr: method?.defaultLr ?? RATE.default };
-  const most = Math.max(1, Math.floor((sidesOf(whole)?.least ?? Number.MAX_SAFE_INTEGER) / 2));
-  const ranks = Object.entries(settings).filter(([name, value]) => /rank/i.test(name) && value > most);
-  if (ranks.length === 0) return lane;
-  return { ...lane, settings: { ...settings, ...keepStrength(lane, Object.fromEntries(ranks.map(([name]) => [name, most]))) } };
-}
-
-/** Lanes that nobody has changed since they were added, on the model of `before`, as this model wants them. */
-export function freshen(config: RunConfig, before: RunConfig): RunConfig {
-  const same = (a: LaneConfig, b: LaneConfig): boolean => JSON.stringify(clampLane(a)) === JSON.stringify(clampLane(b));
-  const unknown = { ...before, model: "" };
-  const lanes = config.lanes.map((lane) => {
-    const fresh = freshLane(config, lane.method);
-    const untouched = [before, unknown].some((whole) => same(lane, freshLane(whole, lane.method)));
-    return untouched && !same(lane, fresh) ? fresh : lane;
-  });
-  return lanes.every((lane, index) => lane === config.lanes[index]) ? config : { ...config, lanes };
+export function laneParameters(config: RunConfig, { method, settings }: LaneConfig): number {
+  return countParameters(config, method, settings);
 }
 
 /** Epochs are a way to say steps once the number of training images is known. */

@@ -11,8 +11,6 @@ import {
   clampLane,
   clampTo,
   DEFAULTS,
-  freshen,
-  freshLane,
   isSuggested,
   keepStrength,
   MAX_LANES,
@@ -23,10 +21,10 @@ import {
   SEEDS,
   TARGETS,
 } from "./config.ts";
+import { freshen, freshLane, matchLanes } from "./matching.ts";
 import { findMethod } from "./methods.ts";
 import { isLab } from "./place.ts";
 import { remember, remembered } from "./remembered.ts";
-import { matchLanes } from "./sizes.ts";
 import type { Sweep } from "./sweep.ts";
 import { namesIn, type TowerName } from "./targets.ts";
 
@@ -214,7 +212,9 @@ export function mirrorAddress(target: Window): void {
   }
   target.addEventListener("hashchange", () => {
     const hash = bare(target.location.hash);
-    if (hash !== written && !isLab(hash)) follow(hash);
+    if (hash === written || isLab(hash)) return;
+    follow(hash);
+    useSetup.getState().fitLanes();
   });
   useSetup.subscribe(write);
 }

@@ -4,7 +4,7 @@ const test = (suite, name) => ({ file: `tests/${suite}.test.ts`, name });
 export const page = [
   [
     "match: the narrowest lane drags the others down",
-    "src/store/sizes.ts",
+    "src/store/matching.ts",
     "most >= 2 * sizeAt(lane, 0)",
     "most >= 0 * sizeAt(lane, 0)",
     test("store", "VeRA sets no size"),
@@ -25,7 +25,7 @@ export const page = [
   ],
   [
     "setup: a narrow model keeps the default rank",
-    "src/store/config.ts",
+    "src/store/matching.ts",
     "untouched && !same(lane, fresh) ? fresh : lane",
     "lane",
     test("store", "lanes that nobody"),

@@ -2,11 +2,11 @@
 import { Popover } from "radix-ui";
 import { Suspense, useMemo } from "react";
 import { classSizes, countSplit } from "../../data/split.ts";
-import { epochsOf, NUMBERS, SEEDS, stepsOf } from "../../store/config.ts";
+import { epochsOf, laneParameters, NUMBERS, SEEDS, stepsOf } from "../../store/config.ts";
 import { useImages } from "../../store/images.ts";
+import { nearness } from "../../store/matching.ts";
 import { useModels } from "../../store/models.ts";
 import { useSetup } from "../../store/setup.ts";
-import { laneParameters, nearness } from "../../store/sizes.ts";
 import { useStudy } from "../../store/studies.ts";
 import { looksOf } from "../look.ts";
 import { ModelChooser } from "../model/chooser.tsx";

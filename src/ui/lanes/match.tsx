@@ -1,8 +1,8 @@
 /** Whether the methods are kept equal in size, and what that has just changed. */
 import { useEffect, useState } from "react";
-import { clampLane } from "../../store/config.ts";
+import { clampLane, laneParameters } from "../../store/config.ts";
+import { pacemaker } from "../../store/matching.ts";
 import { useSetup } from "../../store/setup.ts";
-import { laneParameters, pacemaker } from "../../store/sizes.ts";
 import type { LaneConfig } from "../../train/run.ts";
 import { looksOf, settingText, titleOf } from "../look.ts";
 import { plain, short } from "../numbers.ts";

@@ -2,12 +2,12 @@
 import { useMemo } from "react";
 import type { Dataset } from "../../data/dataset.ts";
 import { classSizes } from "../../data/split.ts";
+import { laneParameters } from "../../store/config.ts";
 import { useImages } from "../../store/images.ts";
 import { sidesOf } from "../../store/methods.ts";
 import { useModels } from "../../store/models.ts";
 import { useRace } from "../../store/race.ts";
 import { useSetup } from "../../store/setup.ts";
-import { laneParameters } from "../../store/sizes.ts";
 import { useSupport } from "../../store/support.ts";
 import { estimateMemory, type Warning, warningsOf } from "../../store/warnings.ts";
 import type { RunConfig } from "../../train/run.ts";

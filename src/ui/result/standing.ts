@@ -1,11 +1,11 @@
 /** Where the race on the page stands: of its finished seeds, or while there are none of the race that is on. */
 import { useMemo } from "react";
+import { laneParameters } from "../../store/config.ts";
 import { useModels } from "../../store/models.ts";
 import { useRace } from "../../store/race.ts";
 import { factsOf, resultOf } from "../../store/record.ts";
 import { isZeroShot } from "../../store/run.ts";
 import { useSetup } from "../../store/setup.ts";
-import { laneParameters } from "../../store/sizes.ts";
 import { useStudy } from "../../store/studies.ts";
 import { counted, fieldOf, type Study, studyOf } from "../../store/study.ts";
 import { figuresOf, type LaneFigures } from "../../store/studyfigures.ts";

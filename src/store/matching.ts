@@ -1,10 +1,7 @@
-/** How many numbers lanes train, and how those of different methods are given equally many. */
+/** Sizes of lanes: what a new one begins with on a model, and several kept equal. */
 import type { LaneConfig, RunConfig } from "../train/run.ts";
-import { countParameters, findMethod, matchSettings } from "./methods.ts";
-
-export function laneParameters(config: RunConfig, { method, settings }: LaneConfig): number {
-  return countParameters(config, method, settings);
-}
+import { clampLane, keepStrength, laneParameters, RATE } from "./config.ts";
+import { completeSettings, countParameters, findMethod, matchSettings, sidesOf, type Whole } from "./methods.ts";
 
 /** More than any model has. */
 const ANY = Number.MAX_SAFE_INTEGER;
@@ -39,6 +36,32 @@ export function matchLanes(config: RunConfig): RunConfig {
       : { ...lane, settings: matchSettings(config, lane.method, lane.settings, budget) },
   );
   return { ...config, lanes };
+}
+
+/**
+ * A method as it is added: by its defaults, with ranks of at most half the smallest layer's side. Past that LoRA has more numbers than
+ * the layer itself.
+ */
+export function freshLane(whole: Whole, id: string): LaneConfig {
+  const method = findMethod(id);
+  const settings = completeSettings(id, {});
+  const lane: LaneConfig = { method: id, settings, lr: method?.defaultLr ?? RATE.default };
+  const most = Math.max(1, Math.floor((sidesOf(whole)?.least ?? ANY) / 2));
+  const ranks = Object.entries(settings).filter(([name, value]) => /rank/i.test(name) && value > most);
+  if (ranks.length === 0) return lane;
+  return { ...lane, settings: { ...settings, ...keepStrength(lane, Object.fromEntries(ranks.map(([name]) => [name, most]))) } };
+}
+
+/** Lanes that nobody has changed since they were added, on the model of `before`, as this model wants them. */
+export function freshen(config: RunConfig, before: RunConfig): RunConfig {
+  const same = (a: LaneConfig, b: LaneConfig): boolean => JSON.stringify(clampLane(a)) === JSON.stringify(clampLane(b));
+  const unknown = { ...before, model: "" };
+  const lanes = config.lanes.map((lane) => {
+    const fresh = freshLane(config, lane.method);
+    const untouched = [before, unknown].some((whole) => same(lane, freshLane(whole, lane.method)));
+    return untouched && !same(lane, fresh) ? fresh : lane;
+  });
+  return lanes.every((lane, index) => lane === config.lanes[index]) ? config : { ...config, lanes };
 }
 
 /** How near a lane comes to the lane that sets the size. */
