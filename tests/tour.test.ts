@@ -169,6 +169,9 @@ test(
       expect(await arrival.count()).toBe(0);
       await page.goto(`${app.url}#data=clothing-mini&seeds=2`);
       await expect.poll(() => arrival.innerText(), LONG).toMatch(/Its images are the sample set Clothing\./);
+      await button(arrival, "Load it").click();
+      await page.getByText("300 images in 10 classes").waitFor({ timeout: LONG.timeout });
+      expect(await button(arrival, "Load it").count()).toBe(0);
       await button(arrival.locator(".."), "Dismiss").click();
       expect(await arrival.count()).toBe(0);
     }),

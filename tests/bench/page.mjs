@@ -28,7 +28,7 @@ try {
     await page.keyboard.press("Escape");
     const record = JSON.parse(readFileSync(await download.path(), "utf8"));
     report(record, seconds);
-    fingerprints.add(record.outcome.fingerprints.join(" "));
+    fingerprints.add(record.results[0].lanes.map(({ fingerprint }) => fingerprint).join(" "));
     if (process.env.PICTURES && run === 0) await picture(page, process.env.PICTURES);
     if (run + 1 < Number(runs)) await button("Reset").click();
   }
@@ -67,21 +67,21 @@ async function poll(page, condition, seconds) {
   throw new Error(`${condition} has not come true; the page shows:\n${await page.locator("body").innerText()}`);
 }
 
-function report({ config, device, images, memory, lanes, validations, imagesPerSecond }, seconds) {
+function report({ config, device, data, memory, lanes, tested, results: [{ lanes: ends, validations }] }, seconds) {
   const mib = (bytes) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
-  const first = validations[0];
-  const last = validations.at(-1);
+  const percent = (share) => `${(100 * share).toFixed(1)} %`;
+  const images = (part) => data.counts.reduce((sum, counts) => sum + counts[part], 0);
   console.log(
-    `${device.gpu}; ${images.train} training images, ${images.validation} validation images, ${config.steps} steps of ${config.batch}, ${seconds.toFixed(1)} s from click to end`,
+    `${device.gpu}; ${images("train")} training, ${images("validation")} validation and ${images("test")} test images, ${config.steps} steps of ${config.batch}, ${seconds.toFixed(1)} s from click to end`,
   );
   config.lanes.forEach(({ method, settings }, l) => {
-    const { trainable, optimizer, frozen } = memory.lanes[l];
-    const rank = lanes[l].rank?.layers.reduce((sum, layer) => sum + layer.effectiveRank, 0) / lanes[l].rank?.layers.length;
+    const { msPerStep, layers, score } = ends[l];
+    const { trainable, optimizer, frozen } = lanes[l].memory;
+    const rank = layers.reduce((sum, layer) => sum + layer.effectiveRank, 0) / layers.length;
+    const [first, last] = [validations[0], validations.at(-1)].map((measured) => percent(measured.lanes[l].accuracy));
     console.log(
-      `${method} ${JSON.stringify(settings)}: ${lanes[l].parameters} trainable, ${lanes[l].msPerStep?.toFixed(2)} ms/step, accuracy ${(100 * first.lanes[l].accuracy).toFixed(1)} % -> ${(100 * last.lanes[l].accuracy).toFixed(1)} % (${last.lanes[l].correct} of ${last.images}), mean effective rank ${rank?.toFixed(1)}, ${mib(trainable + optimizer + frozen)}`,
+      `${method} ${JSON.stringify(settings)}: ${lanes[l].parameters} trainable, ${msPerStep?.toFixed(2)} ms/step, validation accuracy ${first} -> ${last}, ${tested.part} accuracy ${percent(score.accuracy)} of ${tested.labels.length}, mean effective rank ${rank.toFixed(1)}, ${mib(trainable + optimizer + frozen)}`,
     );
   });
-  console.log(
-    `weights ${mib(memory.weights)}, activations ${mib(memory.activations)}, ${imagesPerSecond?.toFixed(0)} images/s over all lanes`,
-  );
+  console.log(`weights ${mib(memory.weights)}, activations ${mib(memory.activations)}`);
 }
