@@ -35,9 +35,11 @@ export function measuredOver(tested: Tested | null, results: readonly SeedResult
 
 export interface Verdict {
   readonly statement: string;
-  /** The statement where several stand together under one headline. */
+  /** Of the lane that the others are compared with. */
+  readonly lead: string;
+  /** The statement where several stand together, said of that lane. */
   readonly brief: string;
-  /** Two sentences. */
+  /** A plain sentence, and what it rests on. */
   readonly why: string;
   readonly pair: Pair;
 }
@@ -57,6 +59,7 @@ export function verdictsOf(judgement: Judgement, names: readonly string[], part:
     const { a, b, compared } = pair;
     return {
       statement: describeComparison(nameIn(names, a), nameIn(names, b), compared, { part, comparisons: pairs.length }),
+      lead: nameIn(names, other === a ? b : a),
       brief: describeLead(nameIn(names, other), compared, part),
       why: whyOf(nameIn(names, a), nameIn(names, b), pair, pairs.length),
       pair,
@@ -92,10 +95,12 @@ function pairsOf(judgement: Judgement): readonly { readonly other: number; reado
 
 const nameIn = (names: readonly string[], lane: number): string => names[lane] ?? `Lane ${lane + 1}`;
 
-function whyOf(nameA: string, nameB: string, { compared: { images, seeds, onlyA, onlyB } }: Pair, comparisons: number): string {
+function whyOf(nameA: string, nameB: string, { compared: { images, seeds, onlyA, onlyB, p } }: Pair, comparisons: number): string {
+  const often =
+    p >= LEVEL ? "Chance alone would easily set them as far apart as that." : "Chance alone would seldom set them so far apart.";
   const corrected = comparisons > 1 ? `, corrected for ${comparisons} comparisons (Holm)` : "";
   const counts = `both answered the same ${images} images: ${onlyA} answers were right only by ${nameA}, ${onlyB} only by ${nameB}`;
   if (seeds > 1)
-    return `Under ${seeds} seeds ${counts}. p says how often chance alone would set them as far apart, other images and other seeds both counted; it is the greater of a sign-flip test over images and a t test over images and seeds${corrected}.`;
-  return `${counts.replace("both", "Both")}. p says how often chance alone would split them so unevenly (McNemar, exact${corrected}); it speaks of these trained models on images like these, and another seed may end differently.`;
+    return `${often} Under ${seeds} seeds ${counts}. p says how often chance alone would set them as far apart, other images and other seeds both counted; it is the greater of a sign-flip test over images and a t test over images and seeds${corrected}.`;
+  return `${often} ${counts.replace("both", "Both")}. p says how often chance alone would split them so unevenly (McNemar, exact${corrected}); it speaks of these trained models on images like these, and another seed may end differently.`;
 }

@@ -3,6 +3,7 @@ import { useRace } from "../../store/race.ts";
 import { Icon } from "../parts/icon.tsx";
 
 export const PANEL = "closer";
+const WORDS = "Look closer: confusions, mistakes, attention, ranks, kept runs";
 
 function lookCloser(): void {
   const panel = document.getElementById(PANEL);
@@ -17,7 +18,7 @@ export function CloserLink() {
   const hasAnswers = useRace(({ answers }) => answers !== null);
   return hasAnswers ? (
     <button type="button" className="look-closer" onClick={lookCloser}>
-      Look closer: mistakes, confusions, embeddings <Icon name="down" />
+      {WORDS} <Icon name="down" />
     </button>
   ) : null;
 }
@@ -26,7 +27,7 @@ export function CloserLink() {
 export function CloserHint() {
   return (
     <button type="button" className="below" onClick={lookCloser}>
-      Look closer at the race: confusions, mistakes, attention, ranks, kept runs <Icon name="down" />
+      {WORDS} <Icon name="down" />
     </button>
   );
 }

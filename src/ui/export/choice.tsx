@@ -156,7 +156,8 @@ function Take({ lane, options }: { readonly lane: number; readonly options: Expo
         <p>
           <b>Weights of {seed}:</b>{" "}
           <span className="hint">
-            the race that ran last (Seed {race.config?.seed}); for another, set Seed to it and Seeds to 1, and train
+            of the race that ran last, whose seed is {race.config?.seed}. For another, make it the First seed, set Number of seeds to 1, and
+            train
           </span>
         </p>
       )}

@@ -75,7 +75,7 @@ function PerClass({ answered, looks }: { readonly answered: Answered; readonly l
       </section>
       {order.length > shown && (
         <button type="button" onClick={() => setShown(shown + PAGE)}>
-          Show more of {count(order.length)} classes
+          Show {count(Math.min(PAGE, order.length - shown))} more of {count(order.length)} classes
         </button>
       )}
       <p className="hint">

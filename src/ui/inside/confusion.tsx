@@ -106,7 +106,7 @@ function Mixed({ answered, looks }: { readonly answered: Answered; readonly look
               <Gallery dataset={dataset} label={title} tiles={tiles} />
             </>
           ) : (
-            <p className="hint">Choose a cell, and its images are shown here.</p>
+            <p className="hint">Press a cell or a line of the list, and its images are shown here.</p>
           )}
         </section>
         <section aria-label="Worst confusions">

@@ -61,7 +61,7 @@ export function Gallery({ dataset, label, tiles }: Props) {
       </ul>
       {tiles.length > shown && (
         <button type="button" onClick={() => setPages({ of: tiles, count: shown / PAGE + 1 })}>
-          Show more of {count(tiles.length)}
+          Show {count(Math.min(PAGE, tiles.length - shown))} more of {count(tiles.length)}
         </button>
       )}
     </section>

@@ -32,7 +32,11 @@ export function Statements({ judged: { judgement, part }, looks }: Omit<Props, "
   const several = verdicts.length > 1;
   return (
     <div className="statements">
-      {several && <p>{groundOf(judgement, part)}</p>}
+      {several && (
+        <p>
+          {verdicts[0]?.lead} {groundOf(judgement, part)}
+        </p>
+      )}
       {verdicts.map(({ statement, brief, why, pair: { a, b } }) => (
         <p key={`${a} ${b}`}>
           {several ? brief : statement} <Term explains={<p>{why}</p>}>why?</Term>
@@ -49,7 +53,7 @@ function groundOf({ pairs }: Judgement, part: Props["judged"]["part"]): string {
   const seeds = Math.max(...pairs.map(({ compared }) => compared.seeds));
   const all = pairs.every(({ compared }) => compared.seeds === seeds);
   const over = seeds > 1 ? `, over ${all ? "" : "up to "}${seeds} seeds` : "";
-  return `On ${plural(images, `${part} image`)}${over}; p after correction for ${pairs.length} comparisons:`;
+  return `on ${plural(images, `${part} image`)}${over}; p after correction for ${pairs.length} comparisons:`;
 }
 
 /** Differences in points, A − B. */

@@ -1,6 +1,6 @@
 /** The stops of the tour: a card beside what it explains, never over it. */
 import { Popover } from "radix-ui";
-import { useEffect, useLayoutEffect, useRef, useState } from "react";
+import { useLayoutEffect, useRef, useState } from "react";
 import { useImages } from "../../store/images.ts";
 import { useRace } from "../../store/race.ts";
 import type { Phase } from "../../store/run.ts";
@@ -40,7 +40,7 @@ export const STOPS: readonly Stop[] = [
     title: "Images",
     says: ({ own }) =>
       own
-        ? "Your pictures, class by class: rename, move and drop what should not be there. They stay on this machine."
+        ? "Your pictures, class by class: rename, move and remove what should not be there. They stay on this machine."
         : "A small set of pictures, so that there is something to try. Yours come in the same way: drop a folder that holds one folder per class. They stay on this machine.",
   },
   {
@@ -113,8 +113,6 @@ export default function Tour() {
     setTarget(found);
     return () => found?.removeAttribute("data-tour");
   }, [here, isLoading]);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the focus follows the stop
-  useEffect(() => onward.current?.focus(), [stop, target]);
 
   if (!target) return null;
   const last = stop === STOPS.length - 1;
@@ -129,6 +127,10 @@ export default function Tour() {
           sideOffset={10}
           collisionPadding={12}
           aria-labelledby="tour-title"
+          onOpenAutoFocus={(event) => {
+            event.preventDefault();
+            onward.current?.focus();
+          }}
           onInteractOutside={(event) => event.preventDefault()}
           onCloseAutoFocus={(event) => event.preventDefault()}
         >
