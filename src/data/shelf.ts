@@ -153,15 +153,20 @@ async function begin(alone: LockOptions = { ifAvailable: true }): Promise<void> 
   });
 }
 
-/** Long enough for a page that is being reloaded to let go. */
+/** Long enough for another tab that is being closed to let go. */
 const PATIENCE_MS = 1000;
+/** A busy machine takes seconds to end the page that this one was before it was reloaded. */
+const RELOAD_MS = 15_000;
 
-/** Makes this tab the one that writes a dataset, until the function that it gives is called. Undefined while another tab is. */
-export async function claim(id: string): Promise<(() => void) | undefined> {
+/**
+ * Makes this tab the one that writes a dataset, until the function that it gives is called. Undefined while another tab is.
+ * `again`: this tab had it before it was reloaded, and will have it back.
+ */
+export async function claim(id: string, again = false): Promise<(() => void) | undefined> {
   const { locks } = navigator;
   if (!locks) return () => undefined;
   return new Promise((resolve) => {
-    const signal = AbortSignal.timeout(PATIENCE_MS);
+    const signal = AbortSignal.timeout(again ? RELOAD_MS : PATIENCE_MS);
     locks.request(`${PRESENCE} ${id}`, { signal }, () => new Promise<void>((release) => resolve(release))).catch(() => resolve(undefined));
   });
 }

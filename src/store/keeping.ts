@@ -27,10 +27,11 @@ export async function keepImages(): Promise<void> {
   useImages.subscribe(({ dataset }, before) => dataset !== before.dataset && follow());
   const { sample } = useSetup.getState();
   await enter();
-  const id = sample === null ? (sessionStorage.getItem(OPEN) ?? (await newest())) : SAMPLE + sample;
+  const before = sessionStorage.getItem(OPEN);
+  const id = sample === null ? (before ?? (await newest())) : SAMPLE + sample;
   const { dataset, importing } = useImages.getState();
   if (dataset || importing) return;
-  const found = id !== undefined && (await openKept(id));
+  const found = id !== undefined && (await openKept(id, id === before));
   if (!found && sample !== null) await loadSample(sample);
 }
 
@@ -46,14 +47,14 @@ export async function listKept(): Promise<readonly (Shelved & { readonly open: "
   return kept.map((one) => ({ ...one, open: one.id === mine ? "here" : open.has(one.id) ? "elsewhere" : null }));
 }
 
-/** Shows a kept dataset in place of what is there. False when there is none, or it cannot be read any more. */
-async function openKept(id: string): Promise<boolean> {
+/** Shows a kept dataset in place of what is there. False when there is none, or it cannot be read any more. `again`: this tab had it. */
+async function openKept(id: string, again: boolean): Promise<boolean> {
   const kept = await recall(id).catch(() => undefined);
   if (!kept) return false;
   const { dataset, prepared, sample } = kept;
   await letGo();
   last = dataset;
-  own = { id, set: useImages.getState().set + 1, release: claim(id) };
+  own = { id, set: useImages.getState().set + 1, release: claim(id, again) };
   useSetup.getState().setSample(sample);
   if (sample === null) sessionStorage.setItem(OPEN, id);
   await showKept(dataset, prepared);
