@@ -159,15 +159,17 @@ const PATIENCE_MS = 1000;
 const RELOAD_MS = 15_000;
 
 /**
- * Makes this tab the one that writes a dataset, until the function that it gives is called. Undefined while another tab is.
- * `again`: this tab had it before it was reloaded, and will have it back.
+ * Makes this tab the one that writes a dataset, until the function that it gives is called. Undefined where another tab is: at once,
+ * for who waited would be given it while that tab is reloaded, and write over what it did. `again`: this tab had it before it was
+ * reloaded itself.
  */
 export async function claim(id: string, again = false): Promise<(() => void) | undefined> {
   const { locks } = navigator;
   if (!locks) return () => undefined;
   return new Promise((resolve) => {
-    const signal = AbortSignal.timeout(again ? RELOAD_MS : PATIENCE_MS);
-    locks.request(`${PRESENCE} ${id}`, { signal }, () => new Promise<void>((release) => resolve(release))).catch(() => resolve(undefined));
+    const options = again ? { signal: AbortSignal.timeout(RELOAD_MS) } : { ifAvailable: true };
+    const hold = (lock: Lock | null) => (lock ? new Promise<void>((release) => resolve(release)) : resolve(undefined));
+    locks.request(`${PRESENCE} ${id}`, options, hold).catch(() => resolve(undefined));
   });
 }
 
