@@ -183,10 +183,9 @@ function withHead(config: RunConfig, kind: RunConfig["head"]["kind"]): RunConfig
  */
 export function mirrorAddress(target: Window): void {
   let written = "";
-  const read = (hash: string) => {
-    const { notices, ...address } = readAddress(hash);
+  const show = (address: ReturnType<typeof readAddress>) => {
     lastTemplate = address.config.head.kind === "text" ? address.config.head.template : promptOf(address.sample);
-    useSetup.setState({ ...address, notices, unmatched: null });
+    useSetup.setState({ ...address, unmatched: null });
   };
   const write = (state: Address) => {
     const next = writeAddress(state);
@@ -197,17 +196,17 @@ export function mirrorAddress(target: Window): void {
     target.history.replaceState(null, "", next ? `#${next}` : target.location.pathname + target.location.search);
   };
   const follow = (hash: string) => {
-    arrive(hash, readAddress(hash)); // before the page writes what it makes of it
-    read(hash);
+    const address = readAddress(hash);
+    arrive(hash, address); // before the page writes what it makes of it
+    show(address);
     remember(hash);
   };
   const given = bare(target.location.hash);
   if (given && !isLab(given)) {
     follow(given);
   } else {
-    read(remembered());
     // What was kept by an older version may hold what this one cannot read: nobody asked for it, so nothing is said.
-    useSetup.setState({ notices: [] });
+    show({ ...readAddress(remembered()), notices: [] });
     write(useSetup.getState());
   }
   target.addEventListener("hashchange", () => {
